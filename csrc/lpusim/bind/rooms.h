@@ -1,0 +1,20 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+/// One function a room, each in the file of that name; module.cpp calls them in order of dependency.
+namespace lpusim::bind {
+
+namespace py = pybind11;
+
+void bind_base(py::module_& core);
+void bind_chip(py::module_& core);
+void bind_net(py::module_& core);
+void bind_moe(py::module_& core);
+void bind_model(py::module_& core);
+void bind_lower(py::module_& core);
+void bind_device(py::module_& core);
+void bind_serve(py::module_& core);
+void bind_timeline(py::module_& core);
+
+} // namespace lpusim::bind
