@@ -1,9 +1,85 @@
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "lpusim/base/errors.h"
 #include "lpusim/bind/rooms.h"
+#include "lpusim/timeline/perfetto.h"
 
 namespace lpusim::bind {
+namespace {
+
+template <class T>
+using Column = py::array_t<T, py::array::c_style>;
+
+template <class T>
+std::span<const T> view(const char* name, const Column<T>& column) {
+    if (column.ndim() != 1) {
+        throw ValueError(std::string(name) + " must have one dimension, got " +
+                         std::to_string(column.ndim()));
+    }
+    return {column.data(), static_cast<std::size_t>(column.size())};
+}
+
+py::bytes perfetto(const std::vector<std::tuple<std::string, std::int64_t, std::string>>& tracks,
+                   const std::vector<std::string>& names, const Column<std::int64_t>& track,
+                   const Column<std::int64_t>& start_ps, const Column<std::int64_t>& duration_ps,
+                   const Column<std::int64_t>& name, const Column<std::int64_t>& source_slice,
+                   const Column<std::int64_t>& target_slice, const Column<std::int64_t>& counter_track,
+                   const Column<std::int64_t>& counter_time_ps, const Column<double>& counter_value) {
+    std::vector<timeline::Track> track_list;
+    track_list.reserve(tracks.size());
+    for (const auto& [track_name, parent, unit] : tracks) {
+        track_list.push_back({track_name, parent, unit});
+    }
+    const timeline::Timeline rows{
+        .tracks = track_list,
+        .names = names,
+        .slices = {view("track", track), view("start_ps", start_ps), view("duration_ps", duration_ps),
+                   view("name", name)},
+        .flows = {view("source_slice", source_slice), view("target_slice", target_slice)},
+        .counters = {view("counter_track", counter_track), view("counter_time_ps", counter_time_ps),
+                     view("counter_value", counter_value)},
+    };
+    std::string trace;
+    {
+        // Safe: the spans point into arrays the caller's frame owns; no Python object is touched below.
+        const py::gil_scoped_release unlocked;
+        trace = timeline::to_perfetto(rows);
+    }
+    return py::bytes(trace);
+}
+
+} // namespace
 
 void bind_timeline(py::module_& core) {
-    core.def_submodule("timeline");
+    auto module = core.def_submodule("timeline", "What happened when, as files that other tools open.");
+    const Column<std::int64_t> no_integers(0);
+    const Column<double> no_reals(0);
+    module.def(
+        "perfetto", &perfetto, py::kw_only(), py::arg("tracks"), py::arg("names"),
+        py::arg("track").noconvert(), py::arg("start_ps").noconvert(), py::arg("duration_ps").noconvert(),
+        py::arg("name").noconvert(), py::arg("source_slice").noconvert() = no_integers,
+        py::arg("target_slice").noconvert() = no_integers, py::arg("counter_track").noconvert() = no_integers,
+        py::arg("counter_time_ps").noconvert() = no_integers, py::arg("counter_value").noconvert() = no_reals,
+        R"(The bytes of a Perfetto protobuf trace.
+
+Args:
+    tracks: One (name, parent, unit) per track; parent is the index of an earlier track or -1; a track with
+        a unit holds a counter, any other holds slices.
+    names: What slices are called; the `name` column indexes it.
+    track, start_ps, duration_ps, name: Columns of slices, int64, one length. Slices of a track must nest.
+    source_slice, target_slice: Columns of flows: arrows from one slice's start to a later one's.
+    counter_track, counter_time_ps, counter_value: Columns of counter samples.
+
+Perfetto counts whole nanoseconds: times are floored, and the exact picoseconds stand beside each slice as the
+annotations `start_ps` and `duration_ps`.
+
+Raises:
+    ValueError: An index points at nothing, a time is negative, or slices of one track overlap in part.)");
 }
 
 } // namespace lpusim::bind
