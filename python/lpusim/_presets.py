@@ -130,7 +130,7 @@ def load_chip(ref: Reference) -> Preset:
 
     Examples:
         >>> load_chip("h200").get("gpu.memory_bytes").unit
-        'bytes'
+        'B'
     """
     return load_preset(ref, folder="chips", what="chip preset")
 
