@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <cassert>
+#include <cstdint>
+#include <optional>
+
+#include "lpusim/chip/program.h"
+#include "lpusim/chip/spec.h"
+
+/// The meaning of an instruction in time, written once: tick, fold and verify all start here.
+namespace lpusim::chip {
+
+/// A vector of at most `Capacity` items without allocation.
+template <class T, std::size_t Capacity>
+struct ShortList {
+    std::array<T, Capacity> items{};
+    std::size_t size = 0;
+
+    void push_back(const T& item) {
+        assert(size < Capacity);
+        items[size++] = item;
+    }
+    [[nodiscard]] const T* begin() const { return items.data(); }
+    [[nodiscard]] const T* end() const { return items.data() + size; }
+};
+
+/// Streams first .. first + width - 1 at `position`, `offset` cycles after issue.
+/// A read sees what arrives there (A); a drive replaces what leaves (R).
+struct StreamUse {
+    Direction direction = Direction::East;
+    std::int64_t first = 0;
+    std::int64_t width = 1;
+    std::int64_t position = 0;
+    std::int64_t offset = 0;
+};
+
+/// One vector of one slice. Instance i adds its levels' address_stride (a read) or write_address_stride (a
+/// write).
+struct SramUse {
+    std::int64_t slice = 0; ///< slice_ordinal
+    std::int64_t address = 0;
+    std::int64_t offset = 0;
+};
+
+/// A value that exists for one cycle only: the result of a VXM ALU or the column sums of an MXM plane.
+struct MomentUse {
+    enum class Kind : std::uint8_t { Alu, ColumnSums };
+    Kind kind = Kind::Alu;
+    std::int64_t index = 0; ///< the ALU, or plane_ordinal
+    std::int64_t offset = 0;
+};
+
+/// What happens to a plane's weight buffers or accumulators. Load's column and Accumulate's slot move with
+/// address_stride.
+struct PlaneUse {
+    enum class Kind : std::uint8_t { Load, Install, Activate, Accumulate };
+    Kind kind = Kind::Load;
+    std::int64_t plane = 0;       ///< plane_ordinal
+    std::int64_t index = 0;       ///< first column, or slot
+    std::int64_t width = 0;       ///< columns of a load
+    std::int64_t offset = 0;      ///< load: taken; install: issued; activate: entered; accumulate: added
+    std::int64_t done_offset = 0; ///< load: installable; install: active; otherwise equal to offset
+};
+
+enum class BarrierRole : std::uint8_t { None, Sync, Notify };
+
+/// All that one run does on one of its queues. Offsets count from each instance's issue.
+struct RunUse {
+    QueueId queue;
+    std::int64_t issue = 0; ///< of the first instance on this queue
+    ShortList<StreamUse, 2> stream_reads;
+    std::optional<StreamUse> stream_drive;
+    std::optional<SramUse> sram_read;
+    std::optional<SramUse> sram_write;
+    ShortList<MomentUse, 2> moment_reads;
+    std::optional<MomentUse> moment_drive;
+    std::optional<PlaneUse> plane;
+    BarrierRole barrier = BarrierRole::None;
+    /// The latest offset of anything above, barriers and completions included.
+    std::int64_t last_offset = 0;
+};
+
+/// Issue of the first instance on slice `slice` of the run's range.
+[[nodiscard]] std::int64_t issue_on_slice(const InstructionRun& run, std::int64_t slice,
+                                          const ChipSpec& spec);
+
+/// What `run` does on slice `slice` of its range (0 for all but MEM). Precondition: the program is valid.
+/// Cost: constant, no allocation.
+[[nodiscard]] RunUse use_of(const InstructionRun& run, std::int64_t slice, const ChipSpec& spec);
+
+/// Rule 1: the last tau of anything any instance does, plus the number of superlanes; 0 for an empty program.
+/// Precondition: the program is valid.
+[[nodiscard]] std::int64_t program_cycles(const Program& program, const ChipSpec& spec);
+
+} // namespace lpusim::chip

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "lpusim/chip/isa.h"
+#include "lpusim/chip/program.h"
+
+namespace lpusim::chip {
+
+/// Which rule a program breaks. The order decides between violations of one cycle. In brackets: the tau of
+/// the violation, and which of several instances is named when two clash (always the greater in queue, run,
+/// repeat).
+enum class ViolationClass : std::uint8_t {
+    QueueOrder,   ///< A run starts before an earlier run of its queue has issued its last [first issue of the
+                  ///< run].
+    QueueParked,  ///< First issue after a Sync comes before the queue is free again [that issue].
+    SyncLost,     ///< A Sync that no Notify releases [the Sync's issue].
+    AddressRange, ///< SRAM address, weight column or accumulator slot outside [access, load, accumulate].
+    StreamEmpty,  ///< A read finds nothing on the (first such) stream of its group [read].
+    OperandGone,  ///< A chained ALU result or an MXM column sum is not there in this very cycle [read].
+    StreamCollision, ///< Two drives of one cell in one cycle [drive].
+    BankConflict,    ///< A read and a write of one slice hit one bank in one cycle [access].
+    ShadowBusy,      ///< Loading a column that awaits install, or while an install is under way [load].
+    LoadsUnfinished, ///< Install with a load under way, or with none since the last install [install].
+    WeightsMissing,  ///< Activation before any weights are active [enter].
+    Data,            ///< A value that is not allowed; never reported by a run without values.
+};
+
+/// One broken rule. `run` and `repeat` (flat, program order) name the instance; `other_*` the one it clashes
+/// with.
+struct ScheduleViolation {
+    std::int64_t tau = 0;
+    ViolationClass kind = ViolationClass::QueueOrder;
+    QueueId queue;
+    std::int64_t run = 0;
+    std::int64_t repeat = 0;
+    /// The stream that is empty or driven twice.
+    std::optional<StreamRef> stream;
+    /// The address, column, slot or ALU concerned; -1 where there is none.
+    std::int64_t address = -1;
+    std::optional<QueueId> other_queue;
+    std::int64_t other_run = -1;
+    std::int64_t other_repeat = -1;
+
+    [[nodiscard]] auto order() const { return std::tie(tau, kind, queue, run, repeat); }
+    friend bool operator==(const ScheduleViolation&, const ScheduleViolation&) = default;
+};
+
+/// Keeps in `first` the lesser of the two by rule 16: (tau, class, queue, run, repeat).
+void keep_first(std::optional<ScheduleViolation>& first, const ScheduleViolation& candidate);
+
+/// One line: cycle, queue, run and repeat indices, what is wrong, and with which other instruction.
+[[nodiscard]] std::string describe(const ScheduleViolation& violation, const Program& program);
+
+} // namespace lpusim::chip

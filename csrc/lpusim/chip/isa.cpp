@@ -1,0 +1,70 @@
+#include "lpusim/chip/isa.h"
+
+#include "lpusim/base/integers.h"
+
+namespace lpusim::chip {
+
+std::int64_t instance_count(const InstructionRun& run) {
+    std::int64_t count = 1;
+    for (const Level& level : run.repeat) {
+        count = checked_multiply(count, level.count);
+    }
+    return count;
+}
+
+std::int64_t repeat_span_cycles(const InstructionRun& run) {
+    std::int64_t span = 0;
+    for (const Level& level : run.repeat) {
+        span = checked_add(span, checked_multiply(level.count - 1, level.cycles));
+    }
+    return span;
+}
+
+std::vector<std::int64_t> repeat_indices(const InstructionRun& run, std::int64_t flat) {
+    std::vector<std::int64_t> indices(run.repeat.size());
+    for (std::size_t level = run.repeat.size(); level-- > 0;) {
+        indices[level] = flat % run.repeat[level].count;
+        flat /= run.repeat[level].count;
+    }
+    return indices;
+}
+
+std::string to_string(const QueueId& queue) {
+    const std::string place =
+        std::string(queue.hemisphere == Hemisphere::West ? "w." : "e.") + std::to_string(queue.index);
+    switch (queue.unit) {
+    case Unit::Mem:
+        return "mem." + place;
+    case Unit::MxmWeights:
+        return "mxm." + place + ".weights";
+    case Unit::MxmActivations:
+        return "mxm." + place + ".activations";
+    case Unit::MxmAccumulators:
+        return "mxm." + place + ".accumulators";
+    case Unit::Vxm:
+        break;
+    }
+    return "vxm." + std::to_string(queue.index);
+}
+
+std::string to_string(const StreamRef& stream) {
+    return (stream.direction == Direction::East ? "e." : "w.") + std::to_string(stream.stream);
+}
+
+std::string to_string(DType dtype) {
+    switch (dtype) {
+    case DType::Int8:
+        return "int8";
+    case DType::Int32:
+        return "int32";
+    case DType::Fp32:
+        return "fp32";
+    case DType::Fp16:
+        return "fp16";
+    case DType::Fp8:
+        break;
+    }
+    return "fp8";
+}
+
+} // namespace lpusim::chip

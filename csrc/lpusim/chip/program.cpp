@@ -1,0 +1,296 @@
+#include "lpusim/chip/program.h"
+
+#include <algorithm>
+#include <set>
+
+#include "lpusim/base/integers.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/layout.h"
+
+namespace lpusim::chip {
+
+namespace {
+
+/// No time, count or address of a valid program comes near the end of int64, so engines may add without
+/// checks.
+constexpr std::int64_t kMagnitudeMax = std::int64_t{1} << 56;
+
+/// Checks one run; every message starts with its number and queue.
+class RunChecker {
+  public:
+    RunChecker(const InstructionRun& run, std::size_t number, const ChipSpec& spec)
+        : run_(run), spec_(spec), where_("run " + std::to_string(number) + " on " + to_string(run.queue)) {}
+
+    void check() const {
+        check_queue();
+        check_slices();
+        check_levels();
+        check_issue();
+        std::visit([this](const auto& instruction) { check(instruction); }, run_.instruction);
+    }
+
+  private:
+    [[noreturn]] void refuse(const std::string& what) const { throw ValueError(where_ + ": " + what); }
+
+    void need(bool holds, const std::string& what) const {
+        if (!holds) {
+            refuse(what);
+        }
+    }
+
+    void within(const std::string& name, std::int64_t value, std::int64_t low, std::int64_t high) const {
+        need(value >= low && value <= high, name + " must be from " + std::to_string(low) + " to " +
+                                                std::to_string(high) + ", got " + std::to_string(value));
+    }
+
+    void check_queue() const {
+        switch (run_.queue.unit) {
+        case Unit::Mem:
+            within("the slice", run_.queue.index, 0, spec_.mem_slices_per_hemisphere - 1);
+            break;
+        case Unit::MxmWeights:
+        case Unit::MxmActivations:
+        case Unit::MxmAccumulators:
+            within("the plane", run_.queue.index, 0, spec_.mxm_planes_per_hemisphere - 1);
+            break;
+        case Unit::Vxm:
+            within("the ALU", run_.queue.index, 0, spec_.vxm_alus - 1);
+            need(run_.queue.hemisphere == Hemisphere::West, "the VXM has no hemisphere");
+            break;
+        }
+    }
+
+    void check_slices() const {
+        const SliceRange& range = run_.slices;
+        need(range.count >= 1, "a slice range needs at least one slice, got " + std::to_string(range.count));
+        if (range != SliceRange{}) {
+            need(std::holds_alternative<MemAccess>(run_.instruction), "only MEM instructions span slices");
+        }
+        within("the number of slices", range.count, 1, spec_.mem_slices_per_hemisphere);
+        if (run_.queue.unit == Unit::Mem) {
+            within("the last slice", run_.queue.index + range.count - 1, 0,
+                   spec_.mem_slices_per_hemisphere - 1);
+        }
+        for (const std::int64_t stride : {range.cycles, range.address_stride, range.write_address_stride,
+                                          range.stream_stride, range.write_stream_stride}) {
+            within("a stride", stride, -kStrideMax, kStrideMax);
+        }
+    }
+
+    void check_levels() const {
+        std::int64_t inner_cycles = 1; // what one step of the next outer level must cover
+        for (auto level = run_.repeat.rbegin(); level != run_.repeat.rend(); ++level) {
+            need(level->count >= 1, "a repeat count must be at least 1, got " + std::to_string(level->count));
+            within("a repeat's cycles", level->cycles, 0, kMagnitudeMax);
+            within("an address stride", level->address_stride, -kStrideMax, kStrideMax);
+            within("a write address stride", level->write_address_stride, -kStrideMax, kStrideMax);
+            if (level->count > 1) {
+                need(level->cycles >= inner_cycles,
+                     "repeat levels overlap: every " + std::to_string(level->cycles) +
+                         " cycles, but what is repeated takes " + std::to_string(inner_cycles));
+            }
+            inner_cycles = checked_add(inner_cycles, checked_multiply(level->count - 1, level->cycles));
+            within("the span of a repeat", inner_cycles, 0, kMagnitudeMax);
+        }
+        within("the number of instances", instance_count(run_), 1, kMagnitudeMax);
+    }
+
+    void check_issue() const {
+        within("the issue cycle", run_.issue, 0, kMagnitudeMax);
+        for (std::int64_t slice = 0; slice < run_.slices.count; ++slice) {
+            need(issue_on_slice(run_, slice, spec_) >= 0, "slice " +
+                                                              std::to_string(run_.queue.index + slice) +
+                                                              " of the range would issue before cycle 0");
+        }
+    }
+
+    void check_unit(Unit unit, const char* instruction) const {
+        need(run_.queue.unit == unit, std::string("this queue does not issue ") + instruction);
+    }
+
+    void check_stream(const StreamRef& stream, std::int64_t stride, std::int64_t width, bool aligned) const {
+        for (const std::int64_t slice : {std::int64_t{0}, run_.slices.count - 1}) {
+            const std::int64_t first = stream.stream + slice * stride;
+            if (first < 0 || first + width > spec_.streams_per_direction) {
+                refuse("streams " + std::to_string(first) + " to " + std::to_string(first + width - 1) +
+                       " must lie in 0 to " + std::to_string(spec_.streams_per_direction - 1));
+            }
+            need(!aligned || first % width == 0, "a group of " + std::to_string(width) +
+                                                     " streams must start at a multiple of it, got " +
+                                                     std::to_string(first));
+        }
+    }
+
+    void check(const MemAccess& access) const {
+        check_unit(Unit::Mem, "read or write");
+        need(access.read || access.write, "a MEM instruction needs a read, a write or both");
+        if (access.read) {
+            within("the address", access.read->address, -kStrideMax, kStrideMax);
+            check_stream(access.read->to, run_.slices.stream_stride, 1, true);
+        }
+        if (access.write) {
+            within("the address", access.write->address, -kStrideMax, kStrideMax);
+            check_stream(access.write->from, run_.slices.write_stream_stride, 1, true);
+        }
+    }
+
+    void check(const MxmLoad& load) const {
+        check_unit(Unit::MxmWeights, "load");
+        within("the number of load streams", load.streams, 1, spec_.mxm_load_streams);
+        within("the column", load.column, -kStrideMax, kStrideMax);
+        check_stream(load.from, 0, load.streams, false);
+    }
+
+    void check(const MxmInstall&) const { check_unit(Unit::MxmWeights, "install"); }
+
+    void check(const MxmActivate& activate) const {
+        check_unit(Unit::MxmActivations, "activate");
+        need(activate.dtype == DType::Int8,
+             "the MXM multiplies int8; " + to_string(activate.dtype) + " is not there yet");
+        check_stream(activate.from, 0, dtype_bytes(activate.dtype), true);
+    }
+
+    void check(const MxmAccumulate& accumulate) const {
+        check_unit(Unit::MxmAccumulators, "accumulate");
+        within("the slot", accumulate.slot, -kStrideMax, kStrideMax);
+        if (accumulate.to) {
+            check_stream(*accumulate.to, 0, dtype_bytes(DType::Int32), true);
+        }
+    }
+
+    void check_operand(const VxmOperand& operand, DType dtype, const char* name, bool needed) const {
+        const bool there = !std::holds_alternative<std::monostate>(operand);
+        need(there == needed, std::string("operand ") + name +
+                                  (needed ? " is missing" : " is one too many for this operation"));
+        if (const auto* stream = std::get_if<VxmStream>(&operand)) {
+            check_stream(stream->from, 0, dtype_bytes(dtype), true);
+        } else if (const auto* chain = std::get_if<VxmChain>(&operand)) {
+            within("the chained ALU", chain->alu, 0, spec_.vxm_alus - 1);
+        }
+    }
+
+    void check(const VxmCompute& compute) const {
+        check_unit(Unit::Vxm, "point-wise operations");
+        for (const DType dtype : {compute.dtype, compute.result}) {
+            need(dtype == DType::Int8 || dtype == DType::Int32 || dtype == DType::Fp32,
+                 "the VXM computes int8, int32 and fp32; " + to_string(dtype) + " is not there yet");
+        }
+        const bool integer = compute.dtype != DType::Fp32;
+        bool binary = true;
+        bool converts = false;
+        switch (compute.op) {
+        case VxmOp::Pass:
+        case VxmOp::Relu:
+            binary = false;
+            break;
+        case VxmOp::Convert:
+            binary = false;
+            converts = true;
+            break;
+        case VxmOp::AddSat:
+        case VxmOp::SubSat:
+        case VxmOp::MulSat:
+            need(integer, "saturating arithmetic is for int8 and int32; fp32 does not wrap");
+            break;
+        case VxmOp::ShiftRight:
+            need(integer && compute.result != DType::Fp32, "a shift is for int8 and int32");
+            converts = true;
+            break;
+        case VxmOp::Scale:
+            need(compute.dtype != DType::Int8, "a scale takes int32 or fp32; convert int8 first");
+            converts = true;
+            break;
+        default:
+            break;
+        }
+        need(converts || compute.result == compute.dtype,
+             "only convert, shift_right and scale change the type, from " + to_string(compute.dtype) +
+                 " to " + to_string(compute.result));
+        check_operand(compute.a, compute.dtype, "a", true);
+        check_operand(compute.b, operand_b_dtype(compute), "b", binary);
+        if (compute.to) {
+            check_stream(*compute.to, 0, dtype_bytes(compute.result), true);
+        }
+    }
+
+    void check(const Sync&) const { check_barrier("sync"); }
+    void check(const Notify&) const { check_barrier("notify"); }
+
+    void check_barrier(const char* name) const {
+        need(run_.repeat.empty() && run_.slices == SliceRange{}, std::string(name) + " cannot be repeated");
+    }
+
+    static constexpr std::int64_t kStrideMax = std::int64_t{1} << 40;
+
+    const InstructionRun& run_;
+    const ChipSpec& spec_;
+    std::string where_;
+};
+
+void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
+    const auto need = [&](bool holds, const std::string& what) {
+        if (!holds) {
+            throw ValueError("tensor " + tensor.name + ": " + what);
+        }
+    };
+    constexpr std::int64_t kSideMax = std::int64_t{1} << 31;
+    need(tensor.rows >= 1 && tensor.rows <= kSideMax && tensor.columns >= 1 && tensor.columns <= kSideMax,
+         "needs at least one row and one column, got " + std::to_string(tensor.rows) + " x " +
+             std::to_string(tensor.columns));
+    for (const TensorPiece& piece : tensor.pieces) {
+        std::int64_t slice_low = piece.slice, slice_high = piece.slice + dtype_bytes(tensor.dtype) - 1;
+        std::int64_t address_low = piece.address, address_high = piece.address;
+        need(piece.row >= 0 && piece.row < kSideMax && piece.column >= 0 && piece.column < kSideMax,
+             "a piece starts outside");
+        for (const TensorLoop& loop : piece.loops) {
+            need(loop.count >= 1 && loop.count <= kSideMax, "a loop needs at least one step");
+            for (const std::int64_t stride :
+                 {loop.row_stride, loop.column_stride, loop.slice_stride, loop.address_stride}) {
+                need(stride >= 0 && stride <= kSideMax, "strides must not be negative");
+            }
+            slice_high = checked_add(slice_high, checked_multiply(loop.count - 1, loop.slice_stride));
+            address_high = checked_add(address_high, checked_multiply(loop.count - 1, loop.address_stride));
+        }
+        need(slice_low >= 0 && slice_high < spec.mem_slices_per_hemisphere,
+             "slices " + std::to_string(slice_low) + " to " + std::to_string(slice_high) +
+                 " must lie in 0 to " + std::to_string(spec.mem_slices_per_hemisphere - 1));
+        need(address_low >= 0 && address_high < spec.mem_words_per_slice,
+             "addresses " + std::to_string(address_low) + " to " + std::to_string(address_high) +
+                 " must lie in 0 to " + std::to_string(spec.mem_words_per_slice - 1));
+    }
+}
+
+} // namespace
+
+void validate(const Program& program, const ChipSpec& spec) {
+    validate(spec);
+    for (std::size_t number = 0; number < program.runs.size(); ++number) {
+        RunChecker(program.runs[number], number, spec).check();
+    }
+    std::set<std::string_view> names;
+    for (const Tensor& tensor : program.tensors) {
+        if (!names.insert(tensor.name).second) {
+            throw ValueError("two tensors are named " + tensor.name);
+        }
+        check_tensor(tensor, spec);
+    }
+}
+
+std::int64_t fetch_bytes(const Program& program, const ChipSpec& spec) {
+    std::int64_t encoded = 0;
+    for (const InstructionRun& run : program.runs) {
+        const auto levels = static_cast<std::int64_t>(run.repeat.size());
+        std::int64_t per_queue = 1 + levels;
+        if (spec.nested_repeat == 0) {
+            // A flat Repeat keeps its operands: it stands only for a level that moves no address.
+            const bool flat_repeat = levels > 0 && run.repeat.back().address_stride == 0 &&
+                                     run.repeat.back().write_address_stride == 0;
+            per_queue =
+                flat_repeat ? 2 * (instance_count(run) / run.repeat.back().count) : instance_count(run);
+        }
+        encoded = checked_add(encoded, checked_multiply(per_queue, run.slices.count));
+    }
+    return checked_multiply(encoded, spec.instruction_bytes);
+}
+
+} // namespace lpusim::chip

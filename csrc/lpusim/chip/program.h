@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lpusim/chip/isa.h"
+#include "lpusim/chip/spec.h"
+
+namespace lpusim::chip {
+
+/// One loop of a tensor's placement: step i adds i times each stride.
+struct TensorLoop {
+    std::int64_t count = 1;
+    std::int64_t row_stride = 0;
+    std::int64_t column_stride = 0;
+    std::int64_t slice_stride = 0;
+    std::int64_t address_stride = 0;
+
+    friend bool operator==(const TensorLoop&, const TensorLoop&) = default;
+};
+
+/// A block of a tensor in SRAM: one vector (per byte plane) for each point of the loops.
+struct TensorPiece {
+    Hemisphere hemisphere = Hemisphere::West;
+    std::int64_t slice = 0;
+    std::int64_t address = 0;
+    std::int64_t row = 0;
+    std::int64_t column = 0;
+    std::vector<TensorLoop> loops;
+
+    friend bool operator==(const TensorPiece&, const TensorPiece&) = default;
+};
+
+/// A named matrix and where its vectors live. Lane l of a vector holds row + l (`lanes_along_rows`) or column
+/// + l; what falls outside rows x columns is padding: written as zero, ignored when read. Byte b of a wider
+/// element is in slice + b. Pieces may repeat elements (copies): all are written, the last one is read.
+struct Tensor {
+    enum class Role : std::uint8_t { Input, Output };
+
+    std::string name;
+    Role role = Role::Input;
+    DType dtype = DType::Int8;
+    std::int64_t rows = 0;
+    std::int64_t columns = 0;
+    bool lanes_along_rows = false;
+    std::vector<TensorPiece> pieces;
+
+    friend bool operator==(const Tensor&, const Tensor&) = default;
+};
+
+/// A whole schedule: every run with its absolute issue cycle, and the tensors it reads and leaves in SRAM.
+/// Where runs share a queue, their order here is the queue's order.
+struct Program {
+    std::vector<InstructionRun> runs;
+    std::vector<Tensor> tensors;
+
+    friend bool operator==(const Program&, const Program&) = default;
+};
+
+/// Checks everything that does not depend on when things meet: queues, streams, groups and operand types
+/// exist on this chip; counts and strides are sane; repeat levels do not overlap; no issue before cycle 0;
+/// tensors lie inside SRAM. Throws ValueError naming the run and what is allowed. Engines and `verify` call
+/// it first. Cost: linear in runs (times the ends of their slice ranges), never in repeat counts.
+void validate(const Program& program, const ChipSpec& spec);
+
+/// Bytes of instruction text all queues fetch: one instruction a run and queue plus one Repeat a level,
+/// or, where the spec has no nested repeat, unrolled but for an innermost level that moves no address.
+[[nodiscard]] std::int64_t fetch_bytes(const Program& program, const ChipSpec& spec);
+
+} // namespace lpusim::chip

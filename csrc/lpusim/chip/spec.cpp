@@ -1,0 +1,86 @@
+#include "lpusim/chip/spec.h"
+
+#include <array>
+#include <string>
+
+namespace lpusim::chip {
+
+namespace {
+constexpr double kCyclesMax = 1'000'000;
+} // namespace
+
+std::span<const Field<ChipSpec>> chip_fields() {
+    static constexpr std::array<Field<ChipSpec>, 22> kFields{{
+        {"clock_hz", "Hz", 1, 1e12, "chip clock", &ChipSpec::clock_hz},
+        {"superlanes", "1", 1, 4096, "tiles of a slice; superlane j acts j cycles after superlane 0",
+         &ChipSpec::superlanes},
+        {"lanes_per_superlane", "B", 1, 4096, "bytes of a vector that one superlane holds",
+         &ChipSpec::lanes_per_superlane},
+        {"streams_per_direction", "1", 1, 4096, "byte streams flowing east, and as many flowing west",
+         &ChipSpec::streams_per_direction},
+        {"positions", "1", 5, 65535,
+         "stream register files along one superlane, odd; a stream moves one a cycle", &ChipSpec::positions},
+        {"mem_slices_per_hemisphere", "1", 1, 65536, "SRAM slices on each side of the VXM",
+         &ChipSpec::mem_slices_per_hemisphere},
+        {"mem_words_per_slice", "vector", 1, 1 << 24, "vectors one SRAM slice holds",
+         &ChipSpec::mem_words_per_slice},
+        {"mem_banks_per_slice", "1", 1, 64,
+         "contiguous address ranges; a read and a write need different ones", &ChipSpec::mem_banks_per_slice},
+        {"mxm_planes_per_hemisphere", "1", 1, 64,
+         "matrix planes (lanes x lanes weights) at each end of the line",
+         &ChipSpec::mxm_planes_per_hemisphere},
+        {"mxm_load_streams", "1", 1, 4096, "weight columns one load cycle of one plane carries, one a stream",
+         &ChipSpec::mxm_load_streams},
+        {"mxm_accumulator_vectors", "vector", 1, 1 << 20, "32-bit accumulator vectors of one plane",
+         &ChipSpec::mxm_accumulator_vectors},
+        {"vxm_alus", "1", 1, 4096, "vector ALUs a lane, one queue each", &ChipSpec::vxm_alus},
+        {"mem_read_latency_cycles", "cycle", 1, kCyclesMax, "SRAM read issued to vector driven",
+         &ChipSpec::mem_read_latency_cycles},
+        {"mem_write_latency_cycles", "cycle", 0, kCyclesMax, "vector taken from its stream to SRAM written",
+         &ChipSpec::mem_write_latency_cycles},
+        {"mxm_load_latency_cycles", "cycle", 0, kCyclesMax, "weight column taken to install allowed",
+         &ChipSpec::mxm_load_latency_cycles},
+        {"mxm_install_latency_cycles", "cycle", 0, kCyclesMax,
+         "install issued to first activation that uses it", &ChipSpec::mxm_install_latency_cycles},
+        {"mxm_activate_latency_cycles", "cycle", 1, kCyclesMax,
+         "activation taken to column sums at the accumulator", &ChipSpec::mxm_activate_latency_cycles},
+        {"mxm_accumulate_latency_cycles", "cycle", 1, kCyclesMax, "accumulate issued to result driven",
+         &ChipSpec::mxm_accumulate_latency_cycles},
+        {"vxm_alu_latency_cycles", "cycle", 1, kCyclesMax, "operands taken to result driven or chained",
+         &ChipSpec::vxm_alu_latency_cycles},
+        {"sync_latency_cycles", "cycle", 1, kCyclesMax, "notify issued to every parked queue free again",
+         &ChipSpec::sync_latency_cycles},
+        {"instruction_bytes", "B", 1, 4096, "instruction text charged for one encoded instruction",
+         &ChipSpec::instruction_bytes},
+        {"nested_repeat", "1", 0, 1,
+         "1: repeats nest with address strides; 0: fetch is charged as if unrolled",
+         &ChipSpec::nested_repeat},
+    }};
+    return kFields;
+}
+
+void validate(const ChipSpec& spec) {
+    validate_fields<ChipSpec>("ChipSpec", spec, chip_fields());
+    if (spec.positions % 2 == 0) {
+        throw ValueError("ChipSpec: positions must be odd, so that the VXM sits in the middle, got " +
+                         std::to_string(spec.positions));
+    }
+    if (spec.mem_words_per_slice % spec.mem_banks_per_slice != 0) {
+        throw ValueError("ChipSpec: mem_words_per_slice must be a multiple of mem_banks_per_slice = " +
+                         std::to_string(spec.mem_banks_per_slice) + ", got " +
+                         std::to_string(spec.mem_words_per_slice));
+    }
+    if (spec.mxm_load_streams > spec.streams_per_direction) {
+        throw ValueError("ChipSpec: mxm_load_streams must be at most streams_per_direction = " +
+                         std::to_string(spec.streams_per_direction) + ", got " +
+                         std::to_string(spec.mxm_load_streams));
+    }
+    if (spec.mxm_activate_latency_cycles < spec.superlanes - 1) {
+        throw ValueError("ChipSpec: mxm_activate_latency_cycles must be at least superlanes - 1 = " +
+                         std::to_string(spec.superlanes - 1) +
+                         ", because a column sum needs every superlane, got " +
+                         std::to_string(spec.mxm_activate_latency_cycles));
+    }
+}
+
+} // namespace lpusim::chip
