@@ -163,7 +163,7 @@ def find_file(ref: str | os.PathLike[str], *, folder: str, what: str) -> Path:
     if not is_path and not path.exists():
         raise unknown_name(what, str(ref), presets()[folder])
     if not path.exists():
-        raise ValueError(f"{what}: there is no file {path}")
+        raise ValueError(f"there is no file {path}; {unknown_name(what, path.name, presets()[folder])}")
     return path
 
 
@@ -172,22 +172,24 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise ValueError(f"{path}: is a directory, expected a TOML or JSON file")
     try:
-        if path.stat().st_size > _FILE_BYTES_MAX:
-            raise ValueError(
-                f"{path}: has {path.stat().st_size} bytes; a spec file has at most {_FILE_BYTES_MAX}"
-            )
-        text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        size_bytes = path.stat().st_size
+        text = path.read_text(encoding="utf-8") if size_bytes <= _FILE_BYTES_MAX else ""
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    if size_bytes > _FILE_BYTES_MAX:
+        raise ValueError(f"{path}: has {size_bytes} bytes; a spec file has at most {_FILE_BYTES_MAX}")
+    try:
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: is not JSON: {error.msg} in line {error.lineno}") from error
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path}: is not TOML: {error}") from error
     except RecursionError as error:
         raise ValueError(f"{path}: is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: holds a number of too many digits") from error
     if not isinstance(data, dict):
         raise ValueError(f"{path}: expected a table of named entries, got {type(data).__name__}")
     return data

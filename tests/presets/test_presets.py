@@ -119,6 +119,7 @@ def test_an_optional_field_may_be_absent():
         ("binary.toml", b"\xff\xfe\x00", "is not UTF-8 text"),
         ("huge.json", b" " * 1_000_001, "has 1000001 bytes"),
         ("deep.json", b"[" * 100_000, "nested too deeply"),
+        ("digits.json", b'{"name": ' + b"9" * 5000 + b"}", "too many digits"),
     ],
 )
 def test_a_file_that_is_no_spec_is_refused_by_name(tmp_path, name, content, message):
