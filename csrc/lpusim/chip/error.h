@@ -37,10 +37,13 @@ struct ScheduleViolation {
     QueueId queue;
     std::int64_t run = 0;
     std::int64_t repeat = 0;
-    /// The stream that is empty or driven twice.
+    /// The first stream of the instance's group that is empty or driven twice.
     std::optional<StreamRef> stream;
-    /// The address, column, slot or ALU concerned; -1 where there is none.
+    /// AddressRange, BankConflict: the named instance's SRAM address (or slot, or first column). ShadowBusy:
+    /// its first column. OperandGone: the ALU or plane it waits for. Elsewhere -1.
     std::int64_t address = -1;
+    /// QueueOrder: the lowest earlier run that is not done, and its last instance. QueueParked: the Sync.
+    /// StreamCollision: the least drive of the cell. BankConflict: the other access. Elsewhere empty.
     std::optional<QueueId> other_queue;
     std::int64_t other_run = -1;
     std::int64_t other_repeat = -1;

@@ -135,7 +135,8 @@ struct VxmStream {
     friend bool operator==(const VxmStream&, const VxmStream&) = default;
 };
 
-/// What ALU `alu` finishes in this very cycle.
+/// What ALU `alu` finishes in this very cycle. Only bits travel: a wider consumer sees zeros above a narrow
+/// result, a narrower one the low bytes.
 struct VxmChain {
     std::int64_t alu = 0;
 

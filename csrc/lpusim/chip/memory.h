@@ -27,7 +27,8 @@ class Memory {
 
     /// One vector of lanes() bytes; valid until the next write.
     [[nodiscard]] const std::uint8_t* read(std::int64_t slice, std::int64_t address) const;
-    /// One vector to be filled; what was there before is kept until overwritten. Valid until this Memory moves.
+    /// One vector to be filled; what was there before is kept until overwritten. Valid until this Memory
+    /// moves.
     [[nodiscard]] std::uint8_t* write(std::int64_t slice, std::int64_t address);
 
     /// Equal vectors everywhere; an unwritten vector equals a written zero.

@@ -233,6 +233,10 @@ void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
             throw ValueError("tensor " + tensor.name + ": " + what);
         }
     };
+    constexpr std::string_view kNameCharacters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    need(!tensor.name.empty() && tensor.name.find_first_not_of(kNameCharacters) == std::string::npos,
+         "a name has letters, digits, '_', '.' and '-' only");
     constexpr std::int64_t kSideMax = std::int64_t{1} << 31;
     need(tensor.rows >= 1 && tensor.rows <= kSideMax && tensor.columns >= 1 && tensor.columns <= kSideMax,
          "needs at least one row and one column, got " + std::to_string(tensor.rows) + " x " +

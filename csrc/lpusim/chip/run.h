@@ -19,7 +19,8 @@ struct QueueUse {
 };
 
 /// The outcome of a program, the same from either engine.
-/// A program with a first error has that error and its cycles, but no memory: nothing after an error means anything.
+/// A program with a first error has that error and its cycles, but no memory: nothing after an error means
+/// anything.
 struct Run {
     std::int64_t cycles = 0;
     std::optional<ScheduleViolation> error;

@@ -6,8 +6,8 @@
 
 #include "lpusim/chip/isa.h"
 
-/// Element arithmetic, the same for both engines. Elements of more than a byte come as byte planes: byte i of every
-/// element together, plane i after plane i - 1, little-endian, as they travel on stream s + i.
+/// Element arithmetic, the same for both engines. Elements of more than a byte come as byte planes: byte i of
+/// every element together, plane i after plane i - 1, little-endian, as they travel on stream s + i.
 namespace lpusim::chip {
 
 /// One weight buffer of a plane in the order the products want: column after column, widened to 16 bits.
@@ -29,8 +29,8 @@ class WeightPlane {
     std::vector<std::int16_t> values_;
 };
 
-/// sums[i, c] = sum over lanes of activations[i, lane] * weights[lane, c], exact modulo 2^32 (for int8 and up to
-/// 131,071 lanes: exact). `activations` has `rows` vectors of lanes bytes, `sums` rows x lanes elements.
+/// sums[i, c] = sum over lanes of activations[i, lane] * weights[lane, c], exact modulo 2^32 (for int8 and up
+/// to 131,071 lanes: exact). `activations` has `rows` vectors of lanes bytes, `sums` rows x lanes elements.
 /// Cost: rows * lanes^2 multiply-adds.
 void column_sums_int8(const WeightPlane& weights, const std::uint8_t* activations, std::int64_t rows,
                       std::int32_t* sums);
@@ -42,9 +42,9 @@ void add_wrapping(std::span<std::int32_t> total, std::span<const std::int32_t> a
 void split_int32(std::span<const std::int32_t> values, std::uint8_t* planes);
 void join_int32(const std::uint8_t* planes, std::span<std::int32_t> values);
 
-/// One VXM instruction on `elements` lanes (any number of vectors, if planes are that long). `a`, `b` and `out` are byte
-/// planes of the operands' and the result's type; a null operand is absent or immediate (`compute` says which).
-/// Every fp32 NaN that comes out is 0x7fc00000.
+/// One VXM instruction on `elements` lanes (any number of vectors, if planes are that long). `a`, `b` and
+/// `out` are byte planes of the operands' and the result's type; a null operand is absent or immediate
+/// (`compute` says which). Every fp32 NaN that comes out is 0x7fc00000.
 void vxm_apply(const VxmCompute& compute, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out,
                std::int64_t elements);
 

@@ -1,0 +1,701 @@
+#include "lpusim/chip/tick.h"
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <utility>
+
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/layout.h"
+#include "lpusim/chip/values.h"
+
+namespace lpusim::chip {
+
+namespace {
+
+constexpr std::int64_t kNothing = -1;
+constexpr std::int64_t kNever = -1;
+
+/// One run on one queue, and how far it has come.
+struct Source {
+    std::int64_t run = 0;
+    const InstructionRun* what = nullptr;
+    RunUse use;
+    std::int64_t last_issue = 0;
+    std::vector<std::int64_t> indices;
+    std::int64_t flat = 0;
+    std::int64_t next_issue = 0;
+    std::int64_t address = 0;       ///< added to the first instance's address, column or slot
+    std::int64_t write_address = 0; ///< added to the first instance's write address
+    // What went before on the same queue.
+    std::int64_t unfinished_until = kNever; ///< last issue of all earlier runs
+    std::int64_t parked_until = 0;
+    std::int64_t parking_run = -1;
+    bool never_released = false;
+
+    /// Moves on to the next instance; false after the last one.
+    bool advance() {
+        ++flat;
+        for (std::size_t level = indices.size(); level-- > 0;) {
+            const Level& repeat = what->repeat[level];
+            if (++indices[level] < repeat.count) {
+                next_issue += repeat.cycles;
+                address += repeat.address_stride;
+                write_address += repeat.write_address_stride;
+                return true;
+            }
+            next_issue -= (repeat.count - 1) * repeat.cycles;
+            address -= (repeat.count - 1) * repeat.address_stride;
+            write_address -= (repeat.count - 1) * repeat.write_address_stride;
+            indices[level] = 0;
+        }
+        return false;
+    }
+};
+
+/// One issued instruction that still has something to do.
+struct Instance {
+    std::int64_t source = 0;
+    std::int64_t flat = 0;
+    std::int64_t address = 0;
+    std::int64_t write_address = 0;
+    std::vector<std::uint8_t> operands[2];
+    std::vector<std::uint8_t> result;
+    std::vector<std::int32_t> sums;
+};
+
+/// What can happen in a cycle, in the order in which it does.
+enum Phase : std::size_t {
+    kMomentDrive,
+    kOperandRead,
+    kInstall,
+    kSwap,
+    kPlaneWork,
+    kSramRead,
+    kSramWrite,
+    kStreamDrive,
+    kRelease,
+    kPhaseCount
+};
+
+struct Plane {
+    std::vector<std::int64_t> loaded_at; ///< by column of the shadow; kNever if not since the last install
+    bool any_loaded = false;
+    std::int64_t loads_done_at = 0;
+    std::int64_t swap_at = kNever; ///< when the last install takes effect
+    bool any_active = false;
+    WeightPlane active;
+    WeightPlane shadow;
+    WeightPlane installing;
+    std::vector<std::vector<std::int32_t>> accumulators;
+};
+
+/// A value that exists in cycle `tau` only.
+struct Moment {
+    std::int64_t tau = kNever;
+    std::int64_t instance = 0;
+};
+
+/// Bytes of the vectors on streams. A vector is dropped once the cycle it was made in is so long ago that it
+/// must have left the line.
+class VectorPool {
+  public:
+    VectorPool(std::int64_t lanes, std::int64_t lifetime_cycles)
+        : lanes_(static_cast<std::size_t>(lanes)), generations_(static_cast<std::size_t>(lifetime_cycles)) {}
+
+    void begin_cycle(std::int64_t tau) {
+        current_ = static_cast<std::size_t>(tau) % generations_.size();
+        generations_[current_].clear();
+    }
+
+    std::int64_t store(const std::uint8_t* bytes) {
+        auto& generation = generations_[current_];
+        const std::size_t row = generation.size() / lanes_;
+        generation.insert(generation.end(), bytes, bytes + lanes_);
+        return static_cast<std::int64_t>((current_ << 32U) | row);
+    }
+
+    [[nodiscard]] const std::uint8_t* at(std::int64_t handle) const {
+        const auto bits = static_cast<std::uint64_t>(handle);
+        return generations_[bits >> 32U].data() + (bits & 0xffffffffU) * lanes_;
+    }
+
+  private:
+    std::size_t lanes_;
+    std::size_t current_ = 0;
+    std::vector<std::vector<std::uint8_t>> generations_;
+};
+
+class Machine {
+  public:
+    Machine(const Program& program, const ChipSpec& spec, Memory memory, bool values)
+        : program_(program), spec_(spec), memory_(std::move(memory)), values_(values), lanes_(spec.lanes()),
+          streams_(spec.streams_per_direction), positions_(spec.positions),
+          cells_(static_cast<std::size_t>(2 * positions_ * streams_), kNothing),
+          driven_at_(cells_.size(), kNever), driven_by_(cells_.size(), 0),
+          alu_results_(static_cast<std::size_t>(spec.vxm_alus)),
+          column_sums_(static_cast<std::size_t>(spec.mxm_planes())),
+          planes_(static_cast<std::size_t>(spec.mxm_planes())),
+          sram_reads_(static_cast<std::size_t>(spec.mem_slices())), pool_(lanes_, values ? lifetime() : 1) {
+        for (Plane& plane : planes_) {
+            plane.loaded_at.assign(static_cast<std::size_t>(lanes_), kNever);
+            if (values_) {
+                plane.active = WeightPlane(lanes_);
+                plane.shadow = WeightPlane(lanes_);
+                plane.installing = WeightPlane(lanes_);
+                plane.accumulators.resize(static_cast<std::size_t>(spec.mxm_accumulator_vectors));
+            }
+        }
+        prepare_sources();
+    }
+
+    Run run(const Progress& progress) {
+        Run result;
+        result.cycles = program_cycles(program_, spec_);
+        result.units = queue_uses(program_);
+        const std::int64_t end = result.cycles == 0 ? 0 : result.cycles - spec_.superlanes + 1;
+        constexpr std::int64_t kProgressCycles = 1 << 14;
+        for (tau_ = 0; tau_ < end && !error_; ++tau_) {
+            step();
+            ++result.pieces;
+            if (progress && tau_ % kProgressCycles == 0) {
+                progress(tau_, end);
+            }
+        }
+        result.error = error_;
+        if (values_ && !error_) {
+            result.memory = std::move(memory_);
+        }
+        return result;
+    }
+
+  private:
+    // ---- set-up
+
+    [[nodiscard]] std::int64_t latency_max() const {
+        return std::max({spec_.mem_read_latency_cycles, spec_.mem_write_latency_cycles,
+                         spec_.mxm_load_latency_cycles, spec_.mxm_install_latency_cycles,
+                         spec_.mxm_activate_latency_cycles, spec_.mxm_accumulate_latency_cycles,
+                         spec_.vxm_alu_latency_cycles, spec_.sync_latency_cycles});
+    }
+
+    /// A driven vector is on the line for at most `positions` cycles.
+    [[nodiscard]] std::int64_t lifetime() const { return positions_ + 1; }
+
+    void prepare_sources() {
+        std::vector<std::int64_t> notifies;
+        for (std::size_t number = 0; number < program_.runs.size(); ++number) {
+            const InstructionRun& run = program_.runs[number];
+            for (std::int64_t slice = 0; slice < run.slices.count; ++slice) {
+                Source source;
+                source.run = static_cast<std::int64_t>(number);
+                source.what = &run;
+                source.use = use_of(run, slice, spec_);
+                source.next_issue = source.use.issue;
+                source.last_issue = source.use.issue + repeat_span_cycles(run);
+                source.indices.assign(run.repeat.size(), 0);
+                sources_.push_back(std::move(source));
+            }
+            if (std::holds_alternative<Notify>(run.instruction)) {
+                notifies.push_back(run.issue);
+            }
+        }
+        std::sort(notifies.begin(), notifies.end());
+        link_queues(notifies);
+        waiting_.resize(sources_.size());
+        for (std::size_t i = 0; i < waiting_.size(); ++i) {
+            waiting_[i] = static_cast<std::int64_t>(i);
+        }
+        // Latest first, so that the next to start is at the back.
+        std::stable_sort(waiting_.begin(), waiting_.end(), [this](std::int64_t a, std::int64_t b) {
+            return source(a).use.issue > source(b).use.issue;
+        });
+        for (auto& phase : due_) {
+            phase.resize(static_cast<std::size_t>(latency_max() + 1));
+        }
+    }
+
+    /// Tells each source what precedes it on its queue.
+    void link_queues(const std::vector<std::int64_t>& notifies) {
+        struct Tail {
+            std::int64_t last_issue = kNever;
+            std::int64_t parked_until = 0;
+            std::int64_t parking_run = -1;
+        };
+        std::map<QueueId, Tail> tails;
+        for (Source& next : sources_) {
+            Tail& tail = tails[next.use.queue];
+            next.unfinished_until = tail.last_issue;
+            next.parked_until = std::exchange(tail.parked_until, 0);
+            next.parking_run = std::exchange(tail.parking_run, -1);
+            tail.last_issue = std::max(tail.last_issue, next.last_issue);
+            if (next.use.barrier == BarrierRole::Sync) {
+                const auto notify = std::lower_bound(notifies.begin(), notifies.end(), next.use.issue);
+                next.never_released = notify == notifies.end();
+                if (!next.never_released) {
+                    tail.parked_until = *notify + spec_.sync_latency_cycles;
+                    tail.parking_run = next.run;
+                }
+            }
+        }
+    }
+
+    // ---- small helpers
+
+    [[nodiscard]] Source& source(std::int64_t index) { return sources_[static_cast<std::size_t>(index)]; }
+    [[nodiscard]] Instance& instance(std::int64_t index) {
+        return instances_[static_cast<std::size_t>(index)];
+    }
+    [[nodiscard]] const Source& source_of(const Instance& issued) const {
+        return sources_[static_cast<std::size_t>(issued.source)];
+    }
+    [[nodiscard]] Plane& plane(const PlaneUse& use) { return planes_[static_cast<std::size_t>(use.plane)]; }
+
+    [[nodiscard]] std::size_t cell(Direction direction, std::int64_t position, std::int64_t stream) const {
+        const std::int64_t line = direction == Direction::East ? 0 : positions_;
+        return static_cast<std::size_t>((line + position) * streams_ + stream);
+    }
+
+    [[nodiscard]] std::vector<std::int64_t>& due(Phase phase, std::int64_t offset) {
+        auto& ring = due_[phase];
+        return ring[static_cast<std::size_t>(tau_ + offset) % ring.size()];
+    }
+
+    [[nodiscard]] ScheduleViolation violation(ViolationClass kind, const Instance& issued) const {
+        ScheduleViolation found;
+        found.tau = tau_;
+        found.kind = kind;
+        found.queue = source_of(issued).use.queue;
+        found.run = source_of(issued).run;
+        found.repeat = issued.flat;
+        return found;
+    }
+
+    void name_other(ScheduleViolation& found, const Instance& other) const {
+        found.other_queue = source_of(other).use.queue;
+        found.other_run = source_of(other).run;
+        found.other_repeat = other.flat;
+    }
+
+    [[nodiscard]] bool precedes(const Instance& a, const Instance& b) const {
+        const Source& left = source_of(a);
+        const Source& right = source_of(b);
+        return std::tie(left.use.queue, left.run, a.flat) < std::tie(right.use.queue, right.run, b.flat);
+    }
+
+    // ---- one cycle
+
+    void step() {
+        move_streams();
+        if (values_) {
+            pool_.begin_cycle(tau_);
+        }
+        issue_all();
+        for_each_due(kMomentDrive, [this](std::int64_t id) { show_moment(id); });
+        for_each_due(kOperandRead, [this](std::int64_t id) { read_operands(instance(id)); });
+        for_each_due(kInstall, [this](std::int64_t id) { install(instance(id)); });
+        for_each_due(kSwap, [this](std::int64_t id) { swap_weights(instance(id)); });
+        for_each_due(kPlaneWork, [this](std::int64_t id) { work_plane(instance(id)); });
+        for_each_due(kSramRead, [this](std::int64_t id) { read_sram(id); });
+        for_each_due(kSramWrite, [this](std::int64_t id) { write_sram(id); });
+        drive_streams();
+        for_each_due(kRelease, [this](std::int64_t id) { free_.push_back(id); });
+    }
+
+    template <class Action>
+    void for_each_due(Phase phase, Action action) {
+        auto& list = due(phase, 0);
+        for (const std::int64_t id : list) {
+            action(id);
+        }
+        list.clear();
+    }
+
+    void move_streams() {
+        const auto line = static_cast<std::ptrdiff_t>(positions_ * streams_);
+        const auto step = static_cast<std::ptrdiff_t>(streams_);
+        const auto east = cells_.begin();
+        const auto west = cells_.begin() + line;
+        std::copy_backward(east, east + line - step, east + line);
+        std::fill(east, east + step, kNothing);
+        std::copy(west + step, west + line, west);
+        std::fill(west + line - step, west + line, kNothing);
+    }
+
+    void issue_all() {
+        while (!waiting_.empty() && source(waiting_.back()).use.issue == tau_) {
+            begin_source(waiting_.back());
+            active_.push_back(waiting_.back());
+            waiting_.pop_back();
+        }
+        for (std::size_t i = 0; i < active_.size();) {
+            Source& from = source(active_[i]);
+            if (from.next_issue == tau_) {
+                issue(active_[i]);
+                if (!from.advance()) {
+                    active_[i] = active_.back();
+                    active_.pop_back();
+                    // The one moved here may be due as well.
+                    continue;
+                }
+            }
+            ++i;
+        }
+    }
+
+    void begin_source(std::int64_t index) {
+        const Source& starting = source(index);
+        ScheduleViolation found;
+        found.tau = tau_;
+        found.queue = starting.use.queue;
+        found.run = starting.run;
+        if (starting.unfinished_until >= tau_) {
+            found.kind = ViolationClass::QueueOrder;
+            for (const Source& earlier : sources_) {
+                if (earlier.use.queue == starting.use.queue && earlier.last_issue >= tau_) {
+                    found.other_queue = earlier.use.queue;
+                    found.other_run = earlier.run;
+                    found.other_repeat = instance_count(*earlier.what) - 1;
+                    break;
+                }
+            }
+            keep_first(error_, found);
+        } else if (starting.parked_until > tau_) {
+            found.kind = ViolationClass::QueueParked;
+            found.other_queue = starting.use.queue;
+            found.other_run = starting.parking_run;
+            found.other_repeat = 0;
+            keep_first(error_, found);
+        }
+        if (starting.never_released) {
+            found.kind = ViolationClass::SyncLost;
+            found.other_queue.reset();
+            found.other_run = -1;
+            found.other_repeat = -1;
+            keep_first(error_, found);
+        }
+    }
+
+    void issue(std::int64_t index) {
+        if (free_.empty()) {
+            free_.push_back(static_cast<std::int64_t>(instances_.size()));
+            instances_.emplace_back();
+        }
+        const std::int64_t id = free_.back();
+        free_.pop_back();
+        const Source& from = source(index);
+        Instance& issued = instance(id);
+        issued.source = index;
+        issued.flat = from.flat;
+        issued.address = from.address;
+        issued.write_address = from.write_address;
+
+        const RunUse& use = from.use;
+        if (use.stream_reads.size + use.moment_reads.size > 0 || use.moment_drive) {
+            due(kOperandRead, 0).push_back(id);
+        }
+        if (use.moment_drive) {
+            due(kMomentDrive, use.moment_drive->offset).push_back(id);
+        }
+        if (use.sram_read) {
+            due(kSramRead, use.sram_read->offset).push_back(id);
+        }
+        if (use.sram_write) {
+            due(kSramWrite, use.sram_write->offset).push_back(id);
+        }
+        if (use.plane && use.plane->kind == PlaneUse::Kind::Install) {
+            due(kInstall, use.plane->offset).push_back(id);
+            due(kSwap, use.plane->done_offset).push_back(id);
+        } else if (use.plane) {
+            due(kPlaneWork, use.plane->offset).push_back(id);
+        }
+        if (use.stream_drive) {
+            due(kStreamDrive, use.stream_drive->offset).push_back(id);
+        }
+        // Column sums are read in the cycle in which they show, so the instance that made them must still be
+        // there.
+        due(kRelease, use.last_offset).push_back(id);
+    }
+
+    // ---- operands
+
+    void show_moment(std::int64_t id) {
+        const MomentUse& use = *source_of(instance(id)).use.moment_drive;
+        auto& moments = use.kind == MomentUse::Kind::Alu ? alu_results_ : column_sums_;
+        moments[static_cast<std::size_t>(use.index)] = {tau_, id};
+    }
+
+    void read_operands(Instance& issued) {
+        const RunUse& use = source_of(issued).use;
+        const auto* compute = std::get_if<VxmCompute>(&source_of(issued).what->instruction);
+        std::size_t stream_index = 0;
+        std::size_t moment_index = 0;
+        if (compute == nullptr) {
+            for (const StreamUse& read : use.stream_reads) {
+                take_streams(issued, read, issued.operands[0]);
+            }
+            for (const MomentUse& read : use.moment_reads) {
+                take_moment(issued, read, issued.operands[0]);
+            }
+            return;
+        }
+        const VxmOperand* operands[2] = {&compute->a, &compute->b};
+        for (std::size_t i = 0; i < 2; ++i) {
+            issued.operands[i].clear();
+            if (std::holds_alternative<VxmStream>(*operands[i])) {
+                take_streams(issued, use.stream_reads.items[stream_index++], issued.operands[i]);
+            } else if (std::holds_alternative<VxmChain>(*operands[i])) {
+                take_moment(issued, use.moment_reads.items[moment_index++], issued.operands[i]);
+            }
+        }
+        if (values_ && !error_) {
+            const auto bytes = [](const std::vector<std::uint8_t>& planes) {
+                return planes.empty() ? nullptr : planes.data();
+            };
+            issued.result.resize(static_cast<std::size_t>(lanes_ * dtype_bytes(compute->result)));
+            vxm_apply(*compute, bytes(issued.operands[0]), bytes(issued.operands[1]), issued.result.data(),
+                      lanes_);
+        }
+    }
+
+    void take_streams(const Instance& issued, const StreamUse& read, std::vector<std::uint8_t>& bytes) {
+        bytes.clear();
+        for (std::int64_t i = 0; i < read.width; ++i) {
+            const std::int64_t handle = cells_[cell(read.direction, read.position, read.first + i)];
+            if (handle == kNothing) {
+                ScheduleViolation found = violation(ViolationClass::StreamEmpty, issued);
+                found.stream = StreamRef{read.direction, read.first + i};
+                keep_first(error_, found);
+                return;
+            }
+            if (values_) {
+                const std::uint8_t* vector = pool_.at(handle);
+                bytes.insert(bytes.end(), vector, vector + lanes_);
+            }
+        }
+    }
+
+    void take_moment(const Instance& issued, const MomentUse& read, std::vector<std::uint8_t>& bytes) {
+        const auto& moments = read.kind == MomentUse::Kind::Alu ? alu_results_ : column_sums_;
+        const Moment& moment = moments[static_cast<std::size_t>(read.index)];
+        if (moment.tau != tau_) {
+            ScheduleViolation found = violation(ViolationClass::OperandGone, issued);
+            found.address = read.index;
+            keep_first(error_, found);
+        } else if (values_ && read.kind == MomentUse::Kind::Alu) {
+            const Instance& made = instance(moment.instance);
+            const auto* compute = std::get_if<VxmCompute>(&source_of(issued).what->instruction);
+            bytes = made.result;
+            // A consumer of another width takes the low bytes, or zeros above.
+            bytes.resize(static_cast<std::size_t>(lanes_ * dtype_bytes(compute->dtype)));
+        }
+    }
+
+    // ---- MXM
+
+    void install(const Instance& issued) {
+        Plane& mxm = plane(*source_of(issued).use.plane);
+        if (!mxm.any_loaded || mxm.loads_done_at > tau_) {
+            keep_first(error_, violation(ViolationClass::LoadsUnfinished, issued));
+        }
+        mxm.swap_at = tau_ + source_of(issued).use.plane->done_offset;
+        mxm.any_loaded = false;
+        std::fill(mxm.loaded_at.begin(), mxm.loaded_at.end(), kNever);
+        std::swap(mxm.installing, mxm.shadow);
+        mxm.shadow.clear();
+    }
+
+    void swap_weights(const Instance& issued) {
+        Plane& mxm = plane(*source_of(issued).use.plane);
+        mxm.any_active = true;
+        std::swap(mxm.active, mxm.installing);
+    }
+
+    void work_plane(Instance& issued) {
+        const PlaneUse& use = *source_of(issued).use.plane;
+        if (use.kind == PlaneUse::Kind::Load) {
+            load_columns(issued, use);
+        } else if (use.kind == PlaneUse::Kind::Activate) {
+            activate(issued, use);
+        } else {
+            accumulate(issued, use);
+        }
+    }
+
+    void load_columns(const Instance& issued, const PlaneUse& use) {
+        Plane& mxm = plane(use);
+        const std::int64_t column = use.index + issued.address;
+        if (column < 0 || column + use.width > lanes_) {
+            report_address(issued, column);
+            return;
+        }
+        bool busy = mxm.swap_at > tau_;
+        for (std::int64_t i = 0; i < use.width; ++i) {
+            auto& loaded_at = mxm.loaded_at[static_cast<std::size_t>(column + i)];
+            busy = busy || loaded_at != kNever;
+            loaded_at = tau_;
+            if (values_ && !error_) {
+                mxm.shadow.set_column(column + i, issued.operands[0].data() + i * lanes_);
+            }
+        }
+        if (busy) {
+            ScheduleViolation found = violation(ViolationClass::ShadowBusy, issued);
+            found.address = column;
+            keep_first(error_, found);
+        }
+        mxm.any_loaded = true;
+        mxm.loads_done_at = tau_ - use.offset + use.done_offset;
+    }
+
+    void activate(Instance& issued, const PlaneUse& use) {
+        Plane& mxm = plane(use);
+        if (!mxm.any_active) {
+            keep_first(error_, violation(ViolationClass::WeightsMissing, issued));
+        } else if (values_ && !error_) {
+            issued.sums.resize(static_cast<std::size_t>(lanes_));
+            column_sums_int8(mxm.active, issued.operands[0].data(), 1, issued.sums.data());
+        }
+    }
+
+    void accumulate(Instance& issued, const PlaneUse& use) {
+        const std::int64_t slot = use.index + issued.address;
+        if (slot < 0 || slot >= spec_.mxm_accumulator_vectors) {
+            report_address(issued, slot);
+            return;
+        }
+        if (!values_ || error_) {
+            return;
+        }
+        auto& total = plane(use).accumulators[static_cast<std::size_t>(slot)];
+        const auto& order = std::get<MxmAccumulate>(source_of(issued).what->instruction);
+        const Moment& sums = column_sums_[static_cast<std::size_t>(use.plane)];
+        if (order.start || total.empty()) {
+            total.assign(static_cast<std::size_t>(lanes_), 0);
+        }
+        add_wrapping(total, instance(sums.instance).sums);
+        issued.result.resize(static_cast<std::size_t>(4 * lanes_));
+        split_int32(total, issued.result.data());
+    }
+
+    // ---- SRAM
+
+    void report_address(const Instance& issued, std::int64_t address) {
+        ScheduleViolation found = violation(ViolationClass::AddressRange, issued);
+        found.address = address;
+        keep_first(error_, found);
+    }
+
+    [[nodiscard]] bool in_slice(std::int64_t address) const {
+        return address >= 0 && address < spec_.mem_words_per_slice;
+    }
+
+    void read_sram(std::int64_t id) {
+        Instance& issued = instance(id);
+        const SramUse& use = *source_of(issued).use.sram_read;
+        const std::int64_t address = use.address + issued.address;
+        if (!in_slice(address)) {
+            report_address(issued, address);
+            return;
+        }
+        sram_reads_[static_cast<std::size_t>(use.slice)] = {tau_, id};
+        if (values_) {
+            const std::uint8_t* vector = memory_.read(use.slice, address);
+            issued.result.assign(vector, vector + lanes_);
+        }
+    }
+
+    void write_sram(std::int64_t id) {
+        const Instance& issued = instance(id);
+        const SramUse& use = *source_of(issued).use.sram_write;
+        const std::int64_t address = use.address + issued.write_address;
+        if (!in_slice(address)) {
+            report_address(issued, address);
+            return;
+        }
+        const Moment& read = sram_reads_[static_cast<std::size_t>(use.slice)];
+        if (read.tau == tau_) {
+            const Instance& reader = instance(read.instance);
+            const std::int64_t read_address = source_of(reader).use.sram_read->address + reader.address;
+            if (bank_of(spec_, read_address) == bank_of(spec_, address)) {
+                const bool reader_first = precedes(reader, issued);
+                ScheduleViolation found =
+                    violation(ViolationClass::BankConflict, reader_first ? issued : reader);
+                found.address = reader_first ? address : read_address;
+                name_other(found, reader_first ? reader : issued);
+                keep_first(error_, found);
+            }
+        }
+        if (values_ && !error_) {
+            std::copy_n(issued.operands[0].data(), lanes_, memory_.write(use.slice, address));
+        }
+    }
+
+    // ---- drives
+
+    void drive_streams() {
+        auto& drives = due(kStreamDrive, 0);
+        std::sort(drives.begin(), drives.end(),
+                  [this](std::int64_t a, std::int64_t b) { return precedes(instance(a), instance(b)); });
+        for (const std::int64_t id : drives) {
+            const Instance& issued = instance(id);
+            const StreamUse& drive = *source_of(issued).use.stream_drive;
+            bool collided = false;
+            for (std::int64_t i = 0; i < drive.width; ++i) {
+                const std::size_t here = cell(drive.direction, drive.position, drive.first + i);
+                if (driven_at_[here] == tau_) {
+                    if (!collided) {
+                        ScheduleViolation found = violation(ViolationClass::StreamCollision, issued);
+                        found.stream = StreamRef{drive.direction, drive.first + i};
+                        name_other(found, instance(driven_by_[here]));
+                        keep_first(error_, found);
+                    }
+                    collided = true;
+                    continue;
+                }
+                driven_at_[here] = tau_;
+                driven_by_[here] = id;
+                cells_[here] = values_ && !error_ ? pool_.store(issued.result.data() + i * lanes_) : 0;
+            }
+        }
+        drives.clear();
+    }
+
+    const Program& program_;
+    const ChipSpec& spec_;
+    Memory memory_;
+    bool values_;
+    std::int64_t lanes_;
+    std::int64_t streams_;
+    std::int64_t positions_;
+    std::int64_t tau_ = 0;
+    std::optional<ScheduleViolation> error_;
+
+    std::vector<Source> sources_;
+    std::vector<std::int64_t> waiting_;
+    std::vector<std::int64_t> active_;
+    std::vector<Instance> instances_;
+    std::vector<std::int64_t> free_;
+    std::array<std::vector<std::vector<std::int64_t>>, kPhaseCount> due_;
+
+    std::vector<std::int64_t> cells_; ///< [direction][position][stream]: a vector in the pool, or kNothing
+    std::vector<std::int64_t> driven_at_;
+    std::vector<std::int64_t> driven_by_;
+    std::vector<Moment> alu_results_;
+    std::vector<Moment> column_sums_;
+    std::vector<Plane> planes_;
+    std::vector<Moment> sram_reads_; ///< the last read of each slice
+    VectorPool pool_;
+};
+
+} // namespace
+
+Run tick(const Program& program, const ChipSpec& spec, Memory initial, bool values,
+         const Progress& progress) {
+    validate(program, spec);
+    if (values && initial.slice_count() == 0) {
+        initial = Memory(spec);
+    }
+    return Machine(program, spec, std::move(initial), values).run(progress);
+}
+
+} // namespace lpusim::chip
