@@ -156,11 +156,11 @@ def find_file(ref: str | os.PathLike[str], *, folder: str, what: str) -> Path:
             return preset
     elif not isinstance(ref, os.PathLike):
         raise TypeError(f"{what}: expected a name, a path or a dict, got {type(ref).__name__}")
+    if "\0" in os.fspath(ref):
+        raise ValueError(f"{what}: the name {os.fspath(ref)!r} holds a NUL character")
     path = Path(ref)
-    if "\0" in str(path):
-        raise ValueError(f"{what}: the name {str(path)!r} holds a NUL character")
     is_path = not isinstance(ref, str) or path.suffix in (".toml", ".json") or len(path.parts) > 1
-    if not is_path and not path.exists():
+    if ref == "" or (not is_path and not path.exists()):
         raise unknown_name(what, str(ref), presets()[folder])
     if not path.exists():
         raise ValueError(f"there is no file {path}; {unknown_name(what, path.name, presets()[folder])}")

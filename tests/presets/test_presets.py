@@ -55,6 +55,10 @@ def test_toml_and_json_files_of_the_same_content_load_alike(tmp_path):
 def test_an_unknown_preset_names_the_nearest_ones():
     with pytest.raises(ValueError, match=r"unknown chip preset 'h2000'; did you mean 'h200'"):
         load_chip("h2000")
+    with pytest.raises(ValueError, match="unknown chip preset ''"):
+        load_chip("")
+    with pytest.raises(ValueError, match="holds a NUL character"):
+        load_chip("h200\0")
 
 
 @pytest.mark.parametrize(
