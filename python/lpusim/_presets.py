@@ -80,6 +80,26 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
             for field, parameter in fields.items()
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """The spec in the shape of its file: what `load_chip` reads back to an equal preset.
+
+        Examples:
+            >>> load_chip("h200").to_dict()["power"]["pue"]["unit"]
+            'ratio'
+        """
+        sections = {
+            section: {
+                field: {
+                    key: entry
+                    for key, entry in msgspec.structs.asdict(parameter).items()
+                    if entry not in (None, "")
+                }
+                for field, parameter in fields.items()
+            }
+            for section, fields in self.sections.items()
+        }
+        return {"name": self.name, "kind": self.kind, "summary": self.summary, **sections}
+
     def with_values(self, values: Mapping[str, Value]) -> Preset:
         """A copy with other values. What the caller sets counts as assumed, without a range.
 

@@ -4,7 +4,10 @@ import json
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lpusim import _core
 from lpusim._presets import PRESET_FOLDER, load_chip, load_prices, presets
 from lpusim._spec_fields import section_fields
 
@@ -191,3 +194,33 @@ def test_every_chip_preset_has_exactly_the_fields_of_its_tables():
 def test_no_file_in_the_preset_folder_is_left_out_of_the_list():
     for kind in ("models", "chips", "systems", "prices"):
         assert len(presets()[kind]) == len(list((PRESET_FOLDER / kind).iterdir()))
+
+
+def test_a_printed_spec_reads_back_equal():
+    names = presets()
+    for preset in [*map(load_chip, names["chips"]), *map(load_prices, names["prices"])]:
+        printed = json.loads(json.dumps(preset.to_dict()))
+        again = load_chip(printed)
+        assert (again.name, again.kind, again.summary) == (preset.name, preset.kind, preset.summary)
+        assert again.sections == preset.sections
+
+
+def test_gpu_presets_are_valid_specs_of_the_core():
+    for name in presets()["chips"]:
+        preset = load_chip(name)
+        if preset.kind != "gpu":
+            continue
+        spec = _core.device.GpuSpec()
+        for field, parameter in preset.sections["gpu"].items():
+            setattr(spec, field, parameter.value)
+        assert {row["name"] for row in spec.fields()} == set(preset.sections["gpu"])
+        assert spec.memory_bytes == preset.value("gpu.memory_bytes")
+
+
+@given(st.floats(min_value=1, max_value=10), st.floats(allow_nan=True, allow_infinity=True))
+def test_a_value_is_taken_exactly_when_its_field_allows_it(good, other):
+    preset = load_chip(gpu_file())
+    assert preset.with_values({"power.pue": good}).value("power.pue") == good
+    if not 1 <= other <= 10:
+        with pytest.raises(ValueError, match=r"power\.pue: 'value' must be"):
+            preset.with_values({"power.pue": other})
