@@ -9,7 +9,10 @@
 namespace lpusim::moe {
 namespace {
 
-/// e^x for x <= 0, without a branch. Below -745.2 the result is 0, as in exact arithmetic rounded to double.
+/// Below this the double nearest to e^x is 0.
+constexpr double kExponentMin = -750.0;
+
+/// e^x for kExponentMin <= x <= 0, without a branch.
 inline double exp_nonpositive(double x) {
     constexpr double kLog2E = 1.44269504088896340736;
     constexpr double kLn2High = 6.93147180369123816490e-01;
@@ -19,7 +22,6 @@ inline double exp_nonpositive(double x) {
     const auto power = [](double rounded) { // 2^n from n + kRounder
         return std::bit_cast<double>((std::bit_cast<std::uint64_t>(rounded) + 1023U) << 52U);
     };
-    x = x < -750.0 ? -750.0 : x;
     const double n = (x * kLog2E + kRounder) - kRounder;
     const double r = (x - n * kLn2High) - n * kLn2Low; // |r| <= 0.35
     double sum = 1.0 / 6227020800;                     // Taylor to r^13 / 13!: the rest is below 2^-57.
@@ -44,25 +46,35 @@ inline double exp_nonpositive(double x) {
 
 void sigmoid_row(std::span<const float> logits, std::span<double> scores) {
     assert(logits.size() == scores.size());
+    // Comparisons of floating-point numbers would become branches and keep the loop scalar: compare bits.
+    constexpr auto kLargest = std::bit_cast<std::int32_t>(static_cast<float>(-kExponentMin));
     const float* z = logits.data();
     double* out = scores.data();
     for (std::size_t i = 0; i < logits.size(); ++i) {
-        const double x = z[i];
-        const double e = exp_nonpositive(x < 0 ? x : -x);
-        out[i] = (x < 0 ? e : 1.0) / (1.0 + e);
+        const auto bits = std::bit_cast<std::int32_t>(z[i]);
+        const std::int32_t magnitude = bits & 0x7fffffff;
+        const double x = std::bit_cast<float>(magnitude < kLargest ? magnitude : kLargest);
+        const double e = exp_nonpositive(-x);
+        // e / (1 + e) for a negative logit, 1 / (1 + e) otherwise.
+        const double negative = (bits >> 31) & 1;
+        out[i] = (1.0 - negative + negative * e) / (1.0 + e);
     }
 }
 
 double exponential_sum(std::span<const float> logits, float largest) {
+    const auto exponential = [largest](float z) {
+        const double x = static_cast<double>(z) - largest;
+        return exp_nonpositive(x < kExponentMin ? kExponentMin : x);
+    };
     double lanes[4] = {0, 0, 0, 0};
     std::size_t i = 0;
     for (; i + 4 <= logits.size(); i += 4) {
         for (std::size_t lane = 0; lane < 4; ++lane) {
-            lanes[lane] += exp_nonpositive(static_cast<double>(logits[i + lane]) - largest);
+            lanes[lane] += exponential(logits[i + lane]);
         }
     }
     for (std::size_t lane = 0; i < logits.size(); ++i, ++lane) {
-        lanes[lane] += exp_nonpositive(static_cast<double>(logits[i]) - largest);
+        lanes[lane] += exponential(logits[i]);
     }
     return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
@@ -73,10 +85,11 @@ double top2_sum(std::span<const double> scores) {
     constexpr std::size_t kLanes = 4;
     double first[kLanes] = {kNone, kNone, kNone, kNone};
     double second[kLanes] = {kNone, kNone, kNone, kNone};
+    const auto larger = [](double a, double b) { return a > b ? a : b; };
+    const auto smaller = [](double a, double b) { return a < b ? a : b; };
     const auto offer = [&](std::size_t lane, double score) {
-        const double smaller = score < first[lane] ? score : first[lane];
-        first[lane] = score < first[lane] ? first[lane] : score;
-        second[lane] = smaller < second[lane] ? second[lane] : smaller;
+        second[lane] = larger(second[lane], smaller(first[lane], score));
+        first[lane] = larger(first[lane], score);
     };
     std::size_t i = 0;
     for (; i + kLanes <= scores.size(); i += kLanes) {
