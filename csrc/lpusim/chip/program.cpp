@@ -241,6 +241,9 @@ void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
     need(tensor.rows >= 1 && tensor.rows <= kSideMax && tensor.columns >= 1 && tensor.columns <= kSideMax,
          "needs at least one row and one column, got " + std::to_string(tensor.rows) + " x " +
              std::to_string(tensor.columns));
+    need(tensor.lanes >= 1 && tensor.lanes <= spec.lanes(), "uses from 1 to " + std::to_string(spec.lanes()) +
+                                                                " lanes of a vector, got " +
+                                                                std::to_string(tensor.lanes));
     for (const TensorPiece& piece : tensor.pieces) {
         std::int64_t slice_low = piece.slice, slice_high = piece.slice + dtype_bytes(tensor.dtype) - 1;
         std::int64_t address_low = piece.address, address_high = piece.address;

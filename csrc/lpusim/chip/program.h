@@ -44,6 +44,7 @@ struct Tensor {
     std::int64_t rows = 0;
     std::int64_t columns = 0;
     bool lanes_along_rows = false;
+    std::int64_t lanes = 1;
     std::vector<TensorPiece> pieces;
 
     friend bool operator==(const Tensor&, const Tensor&) = default;

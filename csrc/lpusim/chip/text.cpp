@@ -140,10 +140,10 @@ std::string run_text(const InstructionRun& run) {
 }
 
 std::string tensor_text(const Tensor& tensor) {
-    std::string text = "tensor " + tensor.name +
-                       (tensor.role == Tensor::Role::Input ? " input " : " output ") +
-                       to_string(tensor.dtype) + " " + number(tensor.rows) + " x " + number(tensor.columns) +
-                       " lanes " + (tensor.lanes_along_rows ? "rows" : "columns") + "\n";
+    std::string text =
+        "tensor " + tensor.name + (tensor.role == Tensor::Role::Input ? " input " : " output ") +
+        to_string(tensor.dtype) + " " + number(tensor.rows) + " x " + number(tensor.columns) + " lanes " +
+        number(tensor.lanes) + (tensor.lanes_along_rows ? " rows" : " columns") + "\n";
     for (const TensorPiece& piece : tensor.pieces) {
         text += "piece " + place(piece.hemisphere, piece.slice) + " address " + number(piece.address) +
                 " row " + number(piece.row) + " column " + number(piece.column);
@@ -291,6 +291,7 @@ class Parser {
         line.expect("x");
         parsed.columns = line.integer("the number of columns");
         line.expect("lanes");
+        parsed.lanes = line.integer("a number of lanes");
         const std::string_view axis = line.next("'rows' or 'columns'");
         if (axis != "rows" && axis != "columns") {
             line.refuse_word("expected 'rows' or 'columns'");

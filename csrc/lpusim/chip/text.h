@@ -7,7 +7,7 @@
 
 /// The text form of a program: one run, tensor or piece a line; `#` starts a comment.
 ///
-///     tensor a input int8 3 x 300 lanes columns
+///     tensor a input int8 3 x 300 lanes 320 columns
 ///     piece w.8 address 0 row 0 column 0 loop 3 row 1 address 1
 ///     @0  mem.w.12..27 read 100 -> w.0 each stream 1 follow w repeat 20 every 1 address 1
 ///     @9  mem.e.3 read 5 -> w.2 write 7 <- e.4
