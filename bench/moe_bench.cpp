@@ -11,8 +11,8 @@
 #include "lpusim/moe/plan.h"
 #include "lpusim/moe/router.h"
 
-// Items are assignments (token, expert). Budget for top-8 of 256 at 4096 tokens: DESIGN section 11, "route +
-// plan".
+// Items are assignments (token, expert). The budget for top-8 of 256 at 4096 tokens, with AVX-512: 50 M/s
+// softmax and 35 M/s DeepSeek-V3; half of that with AVX2.
 namespace {
 
 using namespace lpusim;
