@@ -467,39 +467,41 @@ ProgressionSplit split(const Progression& whole, std::int64_t value) {
     }
 }
 
+namespace {
+
+void remove_piece(const Progression& box, const Progression& piece, std::vector<Progression>& out) {
+    const std::vector<Progression> inside = intersect(box, piece);
+    if (inside.empty()) {
+        out.push_back(box);
+        return;
+    }
+    std::vector<Progression> rest;
+    subtract(box, inside.front(), rest);
+    if (inside.size() == 1) {
+        out.insert(out.end(), rest.begin(), rest.end());
+        return;
+    }
+    for (const Progression& part : rest)
+        remove_piece(part, piece, out);
+}
+
+} // namespace
+
+std::vector<Progression> without(const Progression& whole, std::span<const Progression> pieces) {
+    std::vector<Progression> rest{whole}, next;
+    for (const Progression& piece : pieces) {
+        next.clear();
+        for (const Progression& box : rest)
+            remove_piece(box, piece, next);
+        rest.swap(next);
+    }
+    return rest;
+}
+
 ProgressionPeel peel(const Progression& whole, const Progression& other) {
     ProgressionPeel result;
     intersect(whole, other, result.matched);
-    result.rest.push_back(whole);
-    std::vector<Progression> next, shared;
-    for (const Progression& piece : result.matched) {
-        next.clear();
-        for (const Progression& part : result.rest) {
-            shared.clear();
-            intersect(part, piece, shared);
-            if (shared.empty()) {
-                next.push_back(part);
-                continue;
-            }
-            // A part and a piece of the same whole meet in one box unless the piece was written out.
-            std::vector<Progression> left{part};
-            for (const Progression& common : shared) {
-                std::vector<Progression> still;
-                for (const Progression& box : left) {
-                    const std::vector<Progression> inside = intersect(box, common);
-                    if (inside.empty()) {
-                        still.push_back(box);
-                        continue;
-                    }
-                    assert(inside.size() == 1);
-                    subtract(box, inside.front(), still);
-                }
-                left = std::move(still);
-            }
-            next.insert(next.end(), left.begin(), left.end());
-        }
-        result.rest.swap(next);
-    }
+    result.rest = without(whole, result.matched);
     return result;
 }
 

@@ -105,6 +105,9 @@ void intersect(const Progression& a, const Progression& b, std::vector<Progressi
 /// come from intersect(whole, ...), or be built of the same steps. At most O(rank^2) progressions.
 void subtract(const Progression& whole, const Progression& piece, std::vector<Progression>& rest);
 
+/// The values of `whole` in none of `pieces`, which intersect(whole, ...) made.
+[[nodiscard]] std::vector<Progression> without(const Progression& whole, std::span<const Progression> pieces);
+
 struct ProgressionSplit {
     std::vector<Progression> below;
     std::vector<Progression> from;

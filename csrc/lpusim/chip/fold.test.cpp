@@ -1,0 +1,146 @@
+#include "lpusim/chip/fold.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "lpusim/chip/kernels.h"
+#include "lpusim/chip/layout.h"
+#include "lpusim/chip/random_program.h"
+#include "lpusim/chip/text.h"
+#include "lpusim/chip/tick.h"
+
+namespace lpusim::chip {
+namespace {
+
+std::string outcome(const Run& run, const Program& program) {
+    return run.error ? describe(*run.error, program) : "no error";
+}
+
+/// Both engines agree in everything they promise to agree in.
+void check_equal(const Program& program, const ChipSpec& spec, std::uint64_t seed, bool values) {
+    const Memory memory = values ? random_memory(spec, seed) : Memory();
+    const Run slow = tick(program, spec, memory, values);
+    const Run fast = fold(program, spec, memory, values);
+    CAPTURE(seed);
+    CAPTURE(to_text(program));
+    CAPTURE(outcome(slow, program));
+    CAPTURE(outcome(fast, program));
+    REQUIRE(slow.cycles == fast.cycles);
+    REQUIRE((slow.error == fast.error));
+    REQUIRE((slow.units == fast.units));
+    REQUIRE((slow.memory == fast.memory));
+}
+
+} // namespace
+
+TEST_CASE("fold and tick agree on random programs, legal and not") {
+    std::array<std::int64_t, 12> errors_of{};
+    std::int64_t legal = 0, compared = 0;
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+        const ChipSpec spec = random_spec(seed);
+        const Program program = random_legal_program(spec, seed);
+        check_equal(program, spec, seed, true);
+        ++compared;
+        for (std::uint64_t change = 0; change < 12; ++change) {
+            const Program other = mutated(program, spec, 1000 * seed + change);
+            check_equal(other, spec, seed, change % 2 == 0);
+            ++compared;
+            if (const Run run = fold(other, spec, {}, false); run.error) {
+                ++errors_of[static_cast<std::size_t>(run.error->kind)];
+            } else {
+                ++legal;
+            }
+        }
+    }
+    MESSAGE("fold == tick on " << compared << " programs");
+    CHECK(legal > 50);
+    for (std::size_t kind = 0; kind + 1 < errors_of.size();
+         ++kind) { // All but Data, which nothing raises yet.
+        CAPTURE(kind);
+        CHECK(errors_of[kind] > 0);
+    }
+}
+
+TEST_CASE("an activation run that spans an install uses both weights") {
+    const ChipSpec spec; // VXM at 22, slices 0 to 2 of the west at 21, MXM at 0.
+    const Program program = parse("@0  mem.w.0 read 0 -> w.0\n" // driven at 2, 21 hops
+                                  "@23 mxm.w.0.weights load 0 <- w.0 streams 1\n"
+                                  "@24 mxm.w.0.weights install\n" // active from 25
+                                  "@10 mem.w.0 read 1 -> w.0\n"
+                                  "@33 mxm.w.0.weights load 0 <- w.0 streams 1\n"
+                                  "@34 mxm.w.0.weights install\n" // active from 35
+                                  "@2  mem.w.1 read 0 -> w.1 repeat 30 every 1\n"
+                                  "@25 mxm.w.0.activations activate int8 <- w.1 repeat 30 every 1\n"
+                                  "@45 mxm.w.0.accumulators start 0 -> e.0 repeat 30 every 1\n"
+                                  "@67 mem.w.2 write 0 <- e.0 repeat 30 every 1 write_address 1\n");
+    Memory memory(spec);
+    memory.write(0, 0)[0] = 3;
+    memory.write(0, 1)[0] = 5;
+    memory.write(1, 0)[0] = 7;
+    check_equal(program, spec, 1, true);
+    const Run run = fold(program, spec, memory, true);
+    REQUIRE_FALSE(run.error.has_value());
+    CHECK(run.cycles == 96 + 1 + 20); // The last vector is written at 67 + 29, one cycle after it is taken.
+    for (std::int64_t row = 0; row < 30; ++row) { // Rows 0 to 9 entered at 25 to 34.
+        CHECK(run.memory.read(2, row)[0] == (row < 10 ? 21 : 35));
+        CHECK(run.memory.read(2, row)[1] == 0);
+    }
+}
+
+TEST_CASE("fold and tick agree on matrix products of many shapes") {
+    std::int64_t compared = 0;
+    for (std::uint64_t seed = 1; seed <= 24; ++seed) {
+        ChipSpec spec = random_spec(seed);
+        spec.mem_slices_per_hemisphere = 12;
+        spec.positions = 13;
+        spec.mem_words_per_slice = 256;
+        spec.mxm_load_streams = std::min<std::int64_t>(2, spec.lanes());
+        const std::int64_t m = 1 + static_cast<std::int64_t>(seed * 7 % 19);
+        const std::int64_t n = 1 + static_cast<std::int64_t>(seed * 5 % 23);
+        const std::int64_t k = 1 + static_cast<std::int64_t>(seed * 3 % 29);
+        const Program program = gemm(spec, m, n, k);
+        check_equal(program, spec, seed, true);
+        check_equal(program, spec, seed, false);
+        REQUIRE_FALSE(fold(program, spec, {}, false).error.has_value());
+        for (std::uint64_t change = 0; change < 10; ++change) {
+            check_equal(mutated(program, spec, 100 * seed + change), spec, seed, true);
+            ++compared;
+        }
+        ++compared;
+    }
+    MESSAGE("fold == tick on " << compared << " matrix products, whole and broken");
+}
+
+TEST_CASE("a repeat of 1e9 costs as many pieces as one of 100") {
+    const ChipSpec spec;
+    const auto stretched = [&](std::int64_t count) {
+        const std::string repeat = " repeat " + std::to_string(count) + " every 3 repeat 2 every 1\n";
+        // Slice 0 of the west sits at 21, of the east at 23: two hops after the read latency of 2.
+        return fold(parse("@0 mem.w.0 read 0 -> e.0" + repeat + "@4 mem.e.0 write 0 <- e.0" + repeat), spec,
+                    {}, false);
+    };
+    const Run small = stretched(100), large = stretched(1'000'000'000);
+    CHECK_FALSE(small.error.has_value());
+    CHECK_FALSE(large.error.has_value());
+    CHECK(small.pieces == 3); // Two runs, one meeting.
+    CHECK(large.pieces == 3);
+    CHECK(large.cycles == 2'999'999'997 + 1 + 4 + 1 + 20);
+}
+
+TEST_CASE("the first error of a long run is found without walking there") {
+    const ChipSpec spec;
+    // The read carries on for 1e9 repeats, the write for one more: only that one finds nothing.
+    const Program program = parse("@0 mem.w.0 read 0 -> e.0 repeat 1000000000 every 3\n"
+                                  "@4 mem.e.0 write 0 <- e.0 repeat 1000000001 every 3\n");
+    const Run run = fold(program, spec, {}, false);
+    REQUIRE(run.error.has_value());
+    CHECK(run.error->kind == ViolationClass::StreamEmpty);
+    CHECK(run.error->tau == 3'000'000'004);
+    CHECK(run.error->run == 1);
+    CHECK(run.error->repeat == 1'000'000'000);
+}
+
+} // namespace lpusim::chip

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lpusim/base/progression.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/error.h"
+
+namespace lpusim::chip {
+
+/// A run on one of its queues: what one instance does, and when all of them issue.
+/// Index i of `issue` is instance i in program order: repeat levels do not overlap. Its levels are those of
+/// the repeat that repeat, so an address is affine in them.
+struct QueueRun {
+    std::int64_t run = 0;
+    std::int64_t slice = 0;
+    RunUse use;
+    Progression issue;
+
+    [[nodiscard]] ScheduleViolation violation(ViolationClass kind, std::int64_t tau,
+                                              std::int64_t repeat) const {
+        ScheduleViolation broken;
+        broken.tau = tau;
+        broken.kind = kind;
+        broken.queue = use.queue;
+        broken.run = run;
+        broken.repeat = repeat;
+        return broken;
+    }
+};
+
+/// Every run of the program on every queue of its slice range, in program order.
+/// Preconditions: the program is valid. Throws ValueError for a nest deeper than Progression::kRankMax.
+[[nodiscard]] std::vector<QueueRun> queue_runs(const Program& program, const ChipSpec& spec);
+
+/// base + sum of stride_k * i_k over the repeat indices of one instance. Strides may have any sign.
+class AffineAddress {
+  public:
+    enum class Side : std::uint8_t { Read, Write };
+    AffineAddress(const InstructionRun& run, std::int64_t base, Side side)
+        : run_(&run), base_(base), side_(side) {}
+
+    struct Range {
+        std::int64_t least = 0;
+        std::int64_t greatest = 0;
+    };
+
+    [[nodiscard]] std::int64_t at(std::int64_t flat) const;
+    /// Over all instances; ends beyond +-2^60 are reported as that.
+    [[nodiscard]] Range range() const { return range_inside(base_, 0); }
+    /// The first instance whose address is below `low` or above `high`. Cost: constant in the counts.
+    [[nodiscard]] std::optional<std::int64_t> first_outside(std::int64_t low, std::int64_t high) const;
+
+    [[nodiscard]] std::int64_t stride(const Level& level) const {
+        return side_ == Side::Read ? level.address_stride : level.write_address_stride;
+    }
+
+  private:
+    [[nodiscard]] Range range_inside(std::int64_t base, std::size_t outermost) const;
+
+    const InstructionRun* run_;
+    std::int64_t base_;
+    Side side_;
+};
+
+} // namespace lpusim::chip

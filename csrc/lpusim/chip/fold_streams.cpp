@@ -1,0 +1,241 @@
+#include "lpusim/chip/fold_streams.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "lpusim/chip/layout.h"
+
+namespace lpusim::chip {
+namespace {
+
+/// A read or a drive of one run. Keys are diagonals for streams and cycles for what exists for one cycle
+/// only.
+struct Port {
+    std::size_t queue_run = 0;
+    std::int64_t upstream_rank = 0; ///< grows downstream: x eastward, -x westward
+    std::int64_t first_stream = 0;
+    Progression keys;
+};
+
+/// How far a port is downstream: positions count against the flow westward.
+[[nodiscard]] std::int64_t downstream(const StreamUse& use) {
+    return use.direction == Direction::East ? use.position : -use.position;
+}
+
+[[nodiscard]] Port stream_port(const QueueRun& run, std::size_t index, const StreamUse& use) {
+    // East: key = tau - x. West: key = tau + x. Both are tau minus the downstream coordinate.
+    return {index, downstream(use), use.first, run.issue.merged().shifted(use.offset - downstream(use))};
+}
+
+[[nodiscard]] std::int64_t repeat_of(const Port& port, std::int64_t key) {
+    return *port.keys.find(key);
+}
+
+/// All drives that can reach the readers of one stream, or of one ALU or plane.
+struct Lane {
+    IntervalIndex drives;
+};
+
+class Matcher {
+  public:
+    Matcher(const std::vector<QueueRun>& runs, const ChipSpec& spec, const MatchVisitor& visit)
+        : runs_(runs), spec_(spec), visit_(visit) {}
+
+    MatchSummary run() {
+        collect();
+        for (Lane& lane : stream_lanes_)
+            lane.drives.build();
+        for (Lane& lane : moment_lanes_)
+            lane.drives.build();
+        for (std::size_t lane = 0; lane < stream_lanes_.size(); ++lane)
+            find_collisions(lane);
+        for (std::size_t index = 0; index < runs_.size(); ++index)
+            read(index);
+        return std::move(summary_);
+    }
+
+  private:
+    [[nodiscard]] std::size_t stream_lane(Direction direction, std::int64_t stream) const {
+        return static_cast<std::size_t>(stream +
+                                        (direction == Direction::West ? spec_.streams_per_direction : 0));
+    }
+    [[nodiscard]] std::size_t moment_lane(const MomentUse& use) const {
+        return static_cast<std::size_t>(use.index +
+                                        (use.kind == MomentUse::Kind::ColumnSums ? spec_.vxm_alus : 0));
+    }
+    [[nodiscard]] StreamRef stream_of(std::size_t lane) const {
+        const auto at = static_cast<std::int64_t>(lane);
+        const bool west = at >= spec_.streams_per_direction;
+        return {west ? Direction::West : Direction::East, west ? at - spec_.streams_per_direction : at};
+    }
+
+    void collect() {
+        stream_lanes_.resize(static_cast<std::size_t>(2 * spec_.streams_per_direction));
+        moment_lanes_.resize(static_cast<std::size_t>(spec_.vxm_alus + spec_.mxm_planes()));
+        for (std::size_t index = 0; index < runs_.size(); ++index) {
+            const QueueRun& run = runs_[index];
+            if (const auto& drive = run.use.stream_drive) {
+                const std::size_t port = drives_.size();
+                drives_.push_back(stream_port(run, index, *drive));
+                for (std::int64_t s = drive->first; s < drive->first + drive->width; ++s) {
+                    stream_lanes_[stream_lane(drive->direction, s)].drives.add(
+                        drives_[port].keys.first(), drives_[port].keys.last(), port);
+                }
+            }
+            if (const auto& drive = run.use.moment_drive) {
+                const std::size_t port = drives_.size();
+                drives_.push_back({index, 0, 0, run.issue.merged().shifted(drive->offset)});
+                moment_lanes_[moment_lane(*drive)].drives.add(drives_[port].keys.first(),
+                                                              drives_[port].keys.last(), port);
+            }
+        }
+        summary_.pieces = static_cast<std::int64_t>(runs_.size());
+    }
+
+    void find_collisions(std::size_t lane) {
+        stream_lanes_[lane].drives.for_each_pair([&](std::size_t left, std::size_t right) {
+            const Port& a = drives_[left];
+            const Port& b = drives_[right];
+            if (a.upstream_rank != b.upstream_rank)
+                return;
+            const auto key = first_common(a.keys, b.keys);
+            if (!key)
+                return;
+            // Named: the greater of the two instances in (queue, run, repeat).
+            const QueueRun& run_a = runs_[a.queue_run];
+            const QueueRun& run_b = runs_[b.queue_run];
+            const bool a_named = std::tie(run_a.use.queue, run_a.run) > std::tie(run_b.use.queue, run_b.run);
+            const Port& named = a_named ? a : b;
+            const Port& other = a_named ? b : a;
+            ScheduleViolation broken = runs_[named.queue_run].violation(
+                ViolationClass::StreamCollision, *key + a.upstream_rank, repeat_of(named, *key));
+            broken.stream = stream_of(lane);
+            broken.other_queue = runs_[other.queue_run].use.queue;
+            broken.other_run = runs_[other.queue_run].run;
+            broken.other_repeat = repeat_of(other, *key);
+            // Of several that clash with the same instance in one cell, the first is the one it finds there.
+            if (summary_.error && summary_.error->order() == broken.order() &&
+                summary_.error->stream == broken.stream &&
+                std::tie(broken.other_queue, broken.other_run) <
+                    std::tie(summary_.error->other_queue, summary_.error->other_run)) {
+                summary_.error = broken;
+            }
+            keep_first(summary_.error, broken);
+        });
+    }
+
+    void read(std::size_t index) {
+        const QueueRun& run = runs_[index];
+        std::size_t operand = 0;
+        for (const StreamUse& use : run.use.stream_reads) {
+            const Port reader = stream_port(run, index, use);
+            for (std::int64_t member = 0; member < use.width; ++member) {
+                const std::size_t lane = stream_lane(use.direction, use.first + member);
+                if (const auto key = feed(reader, operand, member, stream_lanes_[lane], true)) {
+                    ScheduleViolation broken = run.violation(
+                        ViolationClass::StreamEmpty, *key + reader.upstream_rank, repeat_of(reader, *key));
+                    broken.stream = stream_of(lane);
+                    keep_first(summary_.error, broken);
+                }
+            }
+            ++operand;
+        }
+        for (const MomentUse& use : run.use.moment_reads) {
+            const Port reader{index, 0, 0, run.issue.merged().shifted(use.offset)};
+            if (const auto key = feed(reader, operand, 0, moment_lanes_[moment_lane(use)], false)) {
+                ScheduleViolation broken =
+                    run.violation(ViolationClass::OperandGone, *key, repeat_of(reader, *key));
+                broken.address = use.index;
+                keep_first(summary_.error, broken);
+            }
+            ++operand;
+        }
+    }
+
+    /// Gives every key of `reader` to its nearest upstream drive; returns the least key that nobody drives.
+    std::optional<std::int64_t> feed(const Port& reader, std::size_t operand, std::int64_t member,
+                                     const Lane& lane, bool is_stream) {
+        candidates_.clear();
+        lane.drives.for_each_touching(reader.keys.first(), reader.keys.last(), [&](std::size_t port) {
+            if (!is_stream || drives_[port].upstream_rank < reader.upstream_rank)
+                candidates_.push_back(port);
+        });
+        if (candidates_.size() > 1) {
+            std::sort(candidates_.begin(), candidates_.end(), [&](std::size_t a, std::size_t b) {
+                const std::int64_t near_a = drives_[a].upstream_rank, near_b = drives_[b].upstream_rank;
+                return near_a != near_b ? near_a > near_b : a < b;
+            });
+        }
+        const auto matched = [&](const Port& drive, const Progression& keys) {
+            ++summary_.pieces;
+            if (!visit_)
+                return;
+            const std::int64_t driver_member =
+                is_stream ? reader.first_stream + member - drive.first_stream : 0;
+            visit_({reader.queue_run, operand, member, drive.queue_run, driver_member, keys, reader.keys,
+                    drive.keys});
+        };
+        rest_.clear();
+        bool untouched = true;
+        for (const std::size_t port : candidates_) {
+            const Port& drive = drives_[port];
+            if (untouched && drive.keys == reader.keys) {
+                matched(drive, reader.keys);
+                return std::nullopt;
+            }
+            if (untouched) {
+                rest_.assign(1, reader.keys);
+                untouched = false;
+            }
+            next_.clear();
+            for (const Progression& part : rest_) {
+                shared_.clear();
+                intersect(part, drive.keys, shared_);
+                for (const Progression& keys : shared_)
+                    matched(drive, keys);
+                take_away(part);
+            }
+            rest_.swap(next_);
+            if (rest_.empty())
+                return std::nullopt;
+        }
+        if (untouched)
+            return reader.keys.first();
+        std::int64_t least = rest_.front().first();
+        for (const Progression& part : rest_)
+            least = std::min(least, part.first());
+        return least;
+    }
+
+    /// Appends `part` without the pieces in `shared_` to `next_`.
+    void take_away(const Progression& part) {
+        if (shared_.empty()) {
+            next_.push_back(part);
+        } else if (shared_.size() == 1) {
+            if (shared_[0].size() < part.size())
+                subtract(part, shared_[0], next_);
+        } else {
+            const std::vector<Progression> left = without(part, shared_);
+            next_.insert(next_.end(), left.begin(), left.end());
+        }
+    }
+
+    const std::vector<QueueRun>& runs_;
+    const ChipSpec& spec_;
+    const MatchVisitor& visit_;
+    std::vector<Port> drives_;
+    std::vector<Lane> stream_lanes_;
+    std::vector<Lane> moment_lanes_;
+    std::vector<std::size_t> candidates_;
+    std::vector<Progression> rest_, next_, shared_;
+    MatchSummary summary_;
+};
+
+} // namespace
+
+MatchSummary match_streams(const std::vector<QueueRun>& runs, const ChipSpec& spec,
+                           const MatchVisitor& visit) {
+    return Matcher(runs, spec, visit).run();
+}
+
+} // namespace lpusim::chip

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "lpusim/chip/memory.h"
+#include "lpusim/chip/program.h"
+#include "lpusim/chip/spec.h"
+
+/// Random small chips and programs for differential tests; compiled into the tests only.
+/// Everything is a pure function of the seed.
+namespace lpusim::chip {
+
+[[nodiscard]] ChipSpec random_spec(std::uint64_t seed);
+
+/// A program without errors: copies, point-wise work and matrix products between slices, added one at a time
+/// at a random cycle and kept if the oracle finds no error.
+[[nodiscard]] Program random_legal_program(const ChipSpec& spec, std::uint64_t seed);
+
+/// `program` with one to three random changes: cycles, streams, directions, addresses, counts, strides,
+/// order. Still valid for the spec, hardly ever legal.
+[[nodiscard]] Program mutated(const Program& program, const ChipSpec& spec, std::uint64_t seed);
+
+/// Every vector random.
+[[nodiscard]] Memory random_memory(const ChipSpec& spec, std::uint64_t seed);
+
+} // namespace lpusim::chip

@@ -1,0 +1,525 @@
+#include "lpusim/chip/random_program.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "lpusim/base/errors.h"
+#include "lpusim/base/rng.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/layout.h"
+#include "lpusim/chip/tick.h"
+
+namespace lpusim::chip {
+namespace {
+
+class Draw {
+  public:
+    explicit Draw(std::uint64_t seed) : seed_(seed) {}
+
+    [[nodiscard]] std::int64_t below(std::int64_t bound) {
+        return static_cast<std::int64_t>(random_bits(seed_, 11, drawn_++) %
+                                         static_cast<std::uint64_t>(bound));
+    }
+    [[nodiscard]] std::int64_t between(std::int64_t low, std::int64_t high) {
+        return low + below(high - low + 1);
+    }
+    [[nodiscard]] bool chance(std::int64_t percent) { return below(100) < percent; }
+
+  private:
+    std::uint64_t seed_;
+    std::uint64_t drawn_ = 0;
+};
+
+/// Lays out one piece of work: operands arrive at `arrival` (of the first instance) at a position.
+class Builder {
+  public:
+    Builder(const ChipSpec& spec, Draw& draw) : spec_(spec), draw_(draw) {}
+
+    std::vector<InstructionRun> build() {
+        arrival_ = spec_.mem_read_latency_cycles + spec_.positions + draw_.below(120);
+        levels_ = random_levels();
+        const std::int64_t kind = draw_.below(11);
+        if (kind < 3) {
+            copy();
+        } else if (kind == 10) {
+            swap_banks();
+        } else if (kind < 7) {
+            pointwise();
+        } else if (kind < 9) {
+            product();
+        } else {
+            slice_range();
+        }
+        if (draw_.chance(8))
+            barrier();
+        return std::move(runs_);
+    }
+
+  private:
+    struct Steps {
+        std::int64_t count = 1;
+        std::int64_t cycles = 0;
+    };
+
+    std::vector<Steps> random_levels() {
+        std::vector<Steps> levels;
+        std::int64_t covered = 1;
+        const std::int64_t depth = draw_.below(4);
+        for (std::int64_t k = 0; k < depth; ++k) {
+            const std::int64_t cycles = covered + draw_.below(2) * draw_.below(6);
+            const std::int64_t count = draw_.between(1, k == 0 ? 7 : 4);
+            levels.insert(levels.begin(), {count, cycles});
+            covered += (count - 1) * cycles;
+        }
+        return levels;
+    }
+
+    /// Repeat levels with address strides, and a base so that (mostly) all addresses are in range.
+    std::vector<Level> placed_levels(std::int64_t words, bool writes, std::int64_t& base) {
+        std::vector<Level> repeat;
+        std::int64_t low = 0, high = 0;
+        for (const Steps& steps : levels_) {
+            const std::int64_t stride = draw_.chance(25) ? 0 : draw_.between(-1, 3);
+            repeat.push_back({steps.count, steps.cycles, writes ? 0 : stride, writes ? stride : 0});
+            (stride < 0 ? low : high) += stride * (steps.count - 1);
+        }
+        if (high - low >= words) { // Too far: stay in place.
+            for (Level& level : repeat)
+                level.address_stride = level.write_address_stride = 0;
+            low = high = 0;
+        }
+        base = draw_.between(-low, words - 1 - high);
+        return repeat;
+    }
+
+    QueueId random_slice() {
+        return {Unit::Mem, draw_.chance(50) ? Hemisphere::West : Hemisphere::East,
+                draw_.below(spec_.mem_slices_per_hemisphere)};
+    }
+
+    [[nodiscard]] std::int64_t position(const QueueId& queue) const { return queue_position(spec_, queue); }
+
+    std::int64_t random_stream(std::int64_t width) {
+        return draw_.below(spec_.streams_per_direction / width) * width;
+    }
+
+    /// Reads that make `width` streams arrive at `target` in cycle `arrival`.
+    void bring(const StreamRef& group, std::int64_t width, std::int64_t target, std::int64_t arrival,
+               const QueueId* fixed = nullptr) {
+        for (std::int64_t i = 0; i < width; ++i) {
+            QueueId from = fixed != nullptr ? *fixed : random_slice();
+            for (int tries = 0; tries < 50 && fixed == nullptr; ++tries) {
+                const bool upstream =
+                    group.direction == Direction::East ? position(from) < target : position(from) > target;
+                if (upstream)
+                    break;
+                from = random_slice();
+            }
+            const std::int64_t distance = std::abs(position(from) - target);
+            std::int64_t base = 0;
+            InstructionRun run{from, arrival - distance - spec_.mem_read_latency_cycles, {}, {}, {}};
+            run.repeat = placed_levels(spec_.mem_words_per_slice, false, base);
+            run.instruction = MemAccess{MemRead{base, {group.direction, group.stream + i}}, std::nullopt};
+            runs_.push_back(run);
+        }
+    }
+
+    /// Writes that take `width` streams driven at `origin` in cycle `driven` into slices downstream.
+    void store(const StreamRef& group, std::int64_t width, std::int64_t origin, std::int64_t driven) {
+        for (std::int64_t i = 0; i < width; ++i) {
+            QueueId to = random_slice();
+            for (int tries = 0; tries < 50; ++tries) {
+                const bool downstream =
+                    group.direction == Direction::East ? position(to) > origin : position(to) < origin;
+                if (downstream)
+                    break;
+                to = random_slice();
+            }
+            std::int64_t base = 0;
+            InstructionRun run{to, driven + std::abs(position(to) - origin), {}, {}, {}};
+            run.repeat = placed_levels(spec_.mem_words_per_slice, true, base);
+            run.instruction = MemAccess{std::nullopt, MemWrite{base, {group.direction, group.stream + i}}};
+            runs_.push_back(run);
+        }
+    }
+
+    void copy() {
+        QueueId from = random_slice(), to = random_slice();
+        for (int tries = 0; tries < 50 && position(from) == position(to); ++tries)
+            to = random_slice();
+        const Direction direction = position(to) > position(from) ? Direction::East : Direction::West;
+        const StreamRef stream{direction, random_stream(1)};
+        bring(stream, 1, position(to), arrival_, &from);
+        std::int64_t base = 0;
+        InstructionRun write{to, arrival_, {}, placed_levels(spec_.mem_words_per_slice, true, base), {}};
+        MemAccess access{std::nullopt, MemWrite{base, stream}};
+        if (draw_.chance(30)) { // The same instruction also reads on.
+            std::int64_t read_base = 0;
+            const auto moves = placed_levels(spec_.mem_words_per_slice, false, read_base);
+            for (std::size_t k = 0; k < moves.size(); ++k)
+                write.repeat[k].address_stride = moves[k].address_stride;
+            access.read = MemRead{read_base, {direction, random_stream(1)}};
+        }
+        write.instruction = access;
+        runs_.push_back(write);
+    }
+
+    /// One instruction that reads one bank while it writes the other, and turns round: its reads meet its own
+    /// earlier and later writes.
+    void swap_banks() {
+        const QueueId here = random_slice();
+        const Direction direction = random_direction();
+        const StreamRef in{direction, random_stream(1)};
+        const std::int64_t bank = spec_.mem_words_per_slice / spec_.mem_banks_per_slice;
+        const std::int64_t inner = draw_.between(1, 6);
+        levels_ = {{draw_.between(1, 3), 40}, {2, draw_.between(8, 12)}, {inner, 1}};
+        bring(in, 1, position(here), arrival_);
+        const std::int64_t low = draw_.below(bank - inner), lower = draw_.between(0, low);
+        InstructionRun run{here, arrival_, {}, {}, {}};
+        run.instruction =
+            MemAccess{MemRead{low, {random_direction(), random_stream(1)}}, MemWrite{bank + lower, in}};
+        run.repeat = {{levels_[0].count, 40, 0, 0}, {2, levels_[1].cycles, bank, -bank}, {inner, 1, 1, 1}};
+        runs_.push_back(run);
+        const auto& read = *std::get<MemAccess>(run.instruction).read;
+        store(read.to, 1, position(here), arrival_ + spec_.mem_read_latency_cycles);
+    }
+
+    std::vector<Level> plain_levels() const {
+        std::vector<Level> repeat;
+        for (const Steps& steps : levels_)
+            repeat.push_back({steps.count, steps.cycles, 0, 0});
+        return repeat;
+    }
+
+    Direction random_direction() { return draw_.chance(50) ? Direction::East : Direction::West; }
+
+    VxmOperand random_operand(DType dtype, std::int64_t alu) {
+        const std::int64_t width = dtype_bytes(dtype);
+        const std::int64_t pick = draw_.below(10);
+        if (pick < 2)
+            return VxmImmediate{static_cast<std::int32_t>(draw_.between(-3, 9))};
+        if (pick < 4 && spec_.vxm_alus > 1) { // Another ALU finishes in this very cycle.
+            const std::int64_t other = (alu + 1 + draw_.below(spec_.vxm_alus - 1)) % spec_.vxm_alus;
+            const StreamRef from{random_direction(), random_stream(width)};
+            const std::int64_t issue = arrival_ - spec_.vxm_alu_latency_cycles;
+            bring(from, width, vxm_position(spec_), issue);
+            runs_.push_back({{Unit::Vxm, Hemisphere::West, other},
+                             issue,
+                             VxmCompute{VxmOp::Pass, dtype, dtype, VxmStream{from}, {}, std::nullopt},
+                             plain_levels(),
+                             {}});
+            return VxmChain{other};
+        }
+        const StreamRef from{random_direction(), random_stream(width)};
+        bring(from, width, vxm_position(spec_), arrival_);
+        return VxmStream{from};
+    }
+
+    void pointwise() {
+        const std::int64_t alu = draw_.below(spec_.vxm_alus);
+        const bool wide = draw_.chance(35);
+        VxmCompute compute;
+        compute.dtype = wide ? (draw_.chance(50) ? DType::Int32 : DType::Fp32) : DType::Int8;
+        compute.result = compute.dtype;
+        static constexpr VxmOp kOps[] = {VxmOp::Pass, VxmOp::Add,  VxmOp::Sub,  VxmOp::Mul,    VxmOp::Max,
+                                         VxmOp::Min,  VxmOp::Relu, VxmOp::Mask, VxmOp::Convert};
+        compute.op = kOps[draw_.below(9)];
+        if (compute.op == VxmOp::Convert) {
+            static constexpr DType kTypes[] = {DType::Int8, DType::Int32, DType::Fp32};
+            compute.result = kTypes[draw_.below(3)];
+        }
+        arrival_ += spec_.vxm_alu_latency_cycles;
+        compute.a = random_operand(compute.dtype, alu);
+        const bool unary =
+            compute.op == VxmOp::Pass || compute.op == VxmOp::Relu || compute.op == VxmOp::Convert;
+        if (!unary)
+            compute.b = random_operand(compute.dtype, alu);
+        const std::int64_t width = dtype_bytes(compute.result);
+        const StreamRef to{random_direction(), random_stream(width)};
+        compute.to = to;
+        runs_.push_back({{Unit::Vxm, Hemisphere::West, alu}, arrival_, compute, plain_levels(), {}});
+        store(to, width, vxm_position(spec_), arrival_ + spec_.vxm_alu_latency_cycles);
+    }
+
+    /// Loads weights from `arrival` on and installs them; returns the cycle of the install.
+    std::int64_t load_weights(Hemisphere side, std::int64_t plane, std::int64_t arrival) {
+        const QueueId queue{Unit::MxmWeights, side, plane};
+        const Direction in = side == Hemisphere::West ? Direction::West : Direction::East;
+        const std::int64_t group = draw_.between(1, std::min(spec_.mxm_load_streams, spec_.lanes()));
+        const std::int64_t columns = draw_.between(1, spec_.lanes() / group);
+        const StreamRef weights{in, draw_.below(spec_.streams_per_direction - group + 1)};
+        const std::int64_t cycles = draw_.between(1, 2);
+        levels_ = {{columns, cycles}};
+        bring(weights, group, mxm_position(spec_, side), arrival);
+        runs_.push_back({queue, arrival, MxmLoad{0, weights, group}, {{columns, cycles, group, 0}}, {}});
+        const std::int64_t install =
+            arrival + (columns - 1) * cycles + std::max<std::int64_t>(1, spec_.mxm_load_latency_cycles);
+        runs_.push_back({queue, install, MxmInstall{}, {}, {}});
+        return install;
+    }
+
+    /// Load, install, activate, accumulate, store; sometimes two passes into the same slots.
+    void product() {
+        const Hemisphere side = draw_.chance(50) ? Hemisphere::West : Hemisphere::East;
+        const std::int64_t plane = draw_.below(spec_.mxm_planes_per_hemisphere);
+        const std::int64_t end = mxm_position(spec_, side);
+        const Direction in = side == Hemisphere::West ? Direction::West : Direction::East;
+        const Direction out = side == Hemisphere::West ? Direction::East : Direction::West;
+        const std::vector<Steps> activations = levels_;
+        for (std::int64_t pass = 0; pass < draw_.between(1, 2); ++pass) {
+            std::int64_t at = load_weights(side, plane, arrival_);
+            at += spec_.mxm_install_latency_cycles + draw_.below(3);
+
+            levels_ = activations;
+            const StreamRef from{in, random_stream(1)};
+            bring(from, 1, end, at);
+            runs_.push_back({{Unit::MxmActivations, side, plane},
+                             at,
+                             MxmActivate{DType::Int8, from},
+                             plain_levels(),
+                             {}});
+            const std::int64_t sums = at + spec_.mxm_activate_latency_cycles;
+            const StreamRef to{out, random_stream(4)};
+            std::int64_t slot = 0;
+            InstructionRun add{{Unit::MxmAccumulators, side, plane}, sums, {}, {}, {}};
+            add.repeat = placed_levels(spec_.mxm_accumulator_vectors, false, slot);
+            const bool drives = draw_.chance(80);
+            add.instruction =
+                MxmAccumulate{slot, draw_.chance(60), drives ? std::optional(to) : std::nullopt};
+            runs_.push_back(add);
+            if (drives)
+                store(to, 4, end, sums + spec_.mxm_accumulate_latency_cycles);
+            arrival_ = sums + draw_.below(30);
+            for (const Steps& steps : activations)
+                arrival_ += (steps.count - 1) * steps.cycles;
+        }
+    }
+
+    /// A range of slices on one diagonal, read in one hemisphere and written in the other.
+    void slice_range() {
+        const std::int64_t count =
+            draw_.between(1, std::min(spec_.mem_slices_per_hemisphere, spec_.streams_per_direction));
+        const Hemisphere from = draw_.chance(50) ? Hemisphere::West : Hemisphere::East;
+        const Hemisphere to = from == Hemisphere::West ? Hemisphere::East : Hemisphere::West;
+        const Direction direction = from == Hemisphere::West ? Direction::East : Direction::West;
+        const QueueId source{Unit::Mem, from, 0}, target{Unit::Mem, to, 0};
+        const StreamRef stream{direction, draw_.below(spec_.streams_per_direction - count + 1)};
+        std::int64_t base = 0;
+        InstructionRun read{source, 0, {}, placed_levels(spec_.mem_words_per_slice, false, base), {}};
+        read.instruction = MemAccess{MemRead{base, stream}, std::nullopt};
+        read.slices = {count, 0, 0, 0, 1, 0, direction};
+        read.issue = arrival_ + spec_.positions;
+        InstructionRun write{target, 0, {}, placed_levels(spec_.mem_words_per_slice, true, base), {}};
+        write.instruction = MemAccess{std::nullopt, MemWrite{base, stream}};
+        write.slices = {count, 0, 0, 0, 0, 1, direction};
+        write.issue =
+            read.issue + spec_.mem_read_latency_cycles + std::abs(position(target) - position(source));
+        runs_.push_back(read);
+        runs_.push_back(write);
+    }
+
+    void barrier() {
+        const QueueId parked = random_slice();
+        const std::int64_t at = draw_.below(60);
+        runs_.push_back({parked, at, Sync{}, {}, {}});
+        runs_.push_back({random_slice(), at + draw_.below(5), Notify{}, {}, {}});
+    }
+
+    const ChipSpec& spec_;
+    Draw& draw_;
+    std::int64_t arrival_ = 0;
+    std::vector<Steps> levels_;
+    std::vector<InstructionRun> runs_;
+};
+
+void sort_by_issue(Program& program) {
+    std::stable_sort(program.runs.begin(), program.runs.end(),
+                     [](const InstructionRun& a, const InstructionRun& b) { return a.issue < b.issue; });
+}
+
+[[nodiscard]] bool is_valid(const Program& program, const ChipSpec& spec) {
+    try {
+        validate(program, spec);
+        return true;
+    } catch (const ValueError&) {
+        return false;
+    }
+}
+
+/// One random change to one run.
+void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
+    auto& runs = program.runs;
+    if (runs.empty())
+        return;
+    const auto at = static_cast<std::size_t>(draw.below(static_cast<std::int64_t>(runs.size())));
+    InstructionRun& run = runs[at];
+    const auto nudge = [&](StreamRef& stream) {
+        if (draw.chance(30)) {
+            stream.direction = stream.direction == Direction::East ? Direction::West : Direction::East;
+        } else {
+            stream.stream = draw.below(spec.streams_per_direction);
+        }
+    };
+    switch (draw.below(13)) {
+    case 0:
+        run.issue += draw.between(-3, 3);
+        break;
+    case 1:
+        run.issue = draw.below(150);
+        break;
+    case 2:
+        if (!run.repeat.empty()) {
+            run.repeat[static_cast<std::size_t>(draw.below(static_cast<std::int64_t>(run.repeat.size())))]
+                .count += draw.between(-2, 3);
+        }
+        break;
+    case 3:
+        if (!run.repeat.empty()) {
+            run.repeat[static_cast<std::size_t>(draw.below(static_cast<std::int64_t>(run.repeat.size())))]
+                .cycles += draw.between(-1, 3);
+        }
+        break;
+    case 4:
+        if (!run.repeat.empty()) {
+            Level& level = run.repeat[static_cast<std::size_t>(
+                draw.below(static_cast<std::int64_t>(run.repeat.size())))];
+            level.address_stride += draw.between(-3, 3);
+            level.write_address_stride += draw.between(-3, 3);
+        }
+        break;
+    case 5:
+        if (auto* access = std::get_if<MemAccess>(&run.instruction)) {
+            if (access->read)
+                nudge(access->read->to);
+            if (access->write)
+                nudge(access->write->from);
+        } else if (auto* load = std::get_if<MxmLoad>(&run.instruction)) {
+            nudge(load->from);
+        } else if (auto* activate = std::get_if<MxmActivate>(&run.instruction)) {
+            nudge(activate->from);
+        }
+        break;
+    case 6:
+        if (auto* access = std::get_if<MemAccess>(&run.instruction)) {
+            if (access->read)
+                access->read->address += draw.between(-20, 20);
+            if (access->write)
+                access->write->address += draw.between(-20, 20);
+        } else if (auto* load = std::get_if<MxmLoad>(&run.instruction)) {
+            load->column += draw.between(-2, 2);
+        } else if (auto* add = std::get_if<MxmAccumulate>(&run.instruction)) {
+            add->slot += draw.between(-3, 3);
+        }
+        break;
+    case 7: {
+        InstructionRun twin = run;
+        twin.issue += draw.between(0, 9);
+        runs.insert(runs.begin() + static_cast<std::ptrdiff_t>(at) + 1, twin);
+        break;
+    }
+    case 8:
+        runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(at));
+        break;
+    case 9:
+        if (run.queue.unit == Unit::Mem)
+            run.queue.index = draw.below(spec.mem_slices_per_hemisphere);
+        break;
+    case 10: // A read beside the write, often in its bank.
+        if (auto* access = std::get_if<MemAccess>(&run.instruction); access != nullptr && access->write) {
+            access->read = MemRead{access->write->address + draw.between(-4, 4),
+                                   {Direction::East, draw.below(spec.streams_per_direction)}};
+        }
+        break;
+    case 11: // The same weight columns again.
+        if (std::holds_alternative<MxmLoad>(run.instruction) && !run.repeat.empty()) {
+            run.repeat[0].address_stride -= draw.between(1, 2);
+        }
+        break;
+    default:
+        if (run.queue.unit == Unit::Mem && std::holds_alternative<MemAccess>(run.instruction)) {
+            run.slices.count = draw.between(1, 3);
+            run.slices.stream_stride = draw.between(-1, 1);
+            run.slices.write_stream_stride = draw.between(-1, 1);
+            run.slices.cycles = draw.between(0, 2);
+        } else {
+            run.issue += draw.between(-9, 9);
+        }
+        break;
+    }
+    if (draw.chance(80))
+        sort_by_issue(program);
+}
+
+} // namespace
+
+ChipSpec random_spec(std::uint64_t seed) {
+    Draw draw(seed);
+    ChipSpec spec;
+    spec.superlanes = draw.between(2, 4);
+    spec.lanes_per_superlane = draw.between(1, 3);
+    spec.streams_per_direction = 8;
+    spec.positions = 7 + 2 * draw.below(4);
+    spec.mem_slices_per_hemisphere = draw.between(2, 7);
+    spec.mem_words_per_slice = 32;
+    spec.mem_banks_per_slice = 2;
+    spec.mxm_planes_per_hemisphere = draw.between(1, 2);
+    spec.mxm_load_streams = draw.between(1, 4);
+    spec.mxm_accumulator_vectors = 12;
+    spec.vxm_alus = draw.between(1, 4);
+    spec.mem_read_latency_cycles = draw.between(1, 3);
+    spec.mem_write_latency_cycles = draw.between(0, 2);
+    spec.mxm_load_latency_cycles = draw.between(0, 3);
+    spec.mxm_install_latency_cycles = draw.between(0, 3);
+    spec.mxm_activate_latency_cycles = spec.superlanes - 1 + draw.below(4);
+    spec.mxm_accumulate_latency_cycles = draw.between(1, 3);
+    spec.vxm_alu_latency_cycles = draw.between(1, 3);
+    spec.sync_latency_cycles = draw.between(1, 6);
+    return spec;
+}
+
+Program random_legal_program(const ChipSpec& spec, std::uint64_t seed) {
+    Draw draw(seed);
+    Program program;
+    const std::int64_t wanted = draw.between(1, 6);
+    std::int64_t kept = 0;
+    for (int tries = 0; tries < 40 && kept < wanted; ++tries) {
+        Program longer = program;
+        for (InstructionRun& run : Builder(spec, draw).build())
+            longer.runs.push_back(std::move(run));
+        sort_by_issue(longer);
+        if (!is_valid(longer, spec) || tick(longer, spec, {}, false).error)
+            continue;
+        program = std::move(longer);
+        ++kept;
+    }
+    return program;
+}
+
+Program mutated(const Program& program, const ChipSpec& spec, std::uint64_t seed) {
+    Draw draw(seed);
+    for (int tries = 0; tries < 30; ++tries) {
+        Program changed = program;
+        const std::int64_t changes = draw.between(1, 3);
+        for (std::int64_t i = 0; i < changes; ++i)
+            mutate(changed, spec, draw);
+        if (is_valid(changed, spec))
+            return changed;
+    }
+    return program;
+}
+
+Memory random_memory(const ChipSpec& spec, std::uint64_t seed) {
+    Memory memory(spec);
+    std::uint64_t drawn = 0;
+    for (std::int64_t slice = 0; slice < spec.mem_slices(); ++slice) {
+        for (std::int64_t address = 0; address < spec.mem_words_per_slice; ++address) {
+            std::uint8_t* bytes = memory.write(slice, address);
+            for (std::int64_t lane = 0; lane < spec.lanes(); ++lane) {
+                bytes[lane] = static_cast<std::uint8_t>(random_bits(seed, 12, drawn++));
+            }
+        }
+    }
+    return memory;
+}
+
+} // namespace lpusim::chip
