@@ -82,7 +82,7 @@ Readiness Booking::send(std::int32_t bundle_index, const Vectors& vectors, const
         const std::int64_t start = std::max(earliest, free_cycle);
         const std::int64_t count = (vectors.vector_count - k + width - 1) / width;
         const std::int64_t last = start + (count - 1) * period_cycles;
-        free_cycle = last + link.vector_cycles;
+        free_cycle = last + period_cycles;
         start_last = std::max(start_last, start);
         arrival_last = std::max(arrival_last, last + link.hop_cycles);
         if (record_ != nullptr) {

@@ -27,7 +27,8 @@ struct Readiness {
 /// Hands out slots of every link, each link in the order in which it is asked.
 ///
 /// Vectors are dealt to the parallel links of a bundle in turn, and a run never starts before the link's last
-/// booking has ended, so no slot is ever given twice. Cost of a booking: O(links used), no allocation unless
+/// booking has ended, one period of that booking after its last vector, so no slot is ever given twice
+/// and a chip fed at a slower pace is never fed faster. Cost of a booking: O(links used), no allocation unless
 /// recorded.
 class Booking {
   public:

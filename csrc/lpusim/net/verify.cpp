@@ -112,7 +112,7 @@ class Verifier {
             check(&Run::vector_count, 1, (kValueMax - row.first_vector) / row.vector_step + 1);
             check(&Run::start_cycle, 0, kValueMax);
             // Closer than a vector is long, a run would collide with itself.
-            check(&Run::period_cycles, topology_.link().vector_cycles, kValueMax);
+            check(&Run::period_cycles, row.vector_count > 1 ? topology_.link().vector_cycles : 1, kValueMax);
             check(&Run::vector_count, 1, (kValueMax - row.start_cycle) / row.period_cycles + 1);
         }
         for (std::size_t i = 0; i < timetable_.dependencies.size(); ++i) {
