@@ -423,7 +423,7 @@ def generate_trace(
         raise ValueError(f"seed must be from 0 to 2^64 - 1, got {seed}")
     input_shares, input_points = _quantiles("input_tokens", input_tokens)
     output_shares, output_points = _quantiles("output_tokens", output_tokens)
-    columns = _core.serve.generate(
+    columns: dict[str, Any] = _core.serve.generate(
         requests=requests,
         seed=seed,
         arrivals=arrivals,

@@ -254,24 +254,25 @@ Prediction PipelineEngine::predict(const Request& request, std::int64_t now_ps) 
     const auto prefill_ps = static_cast<double>(timing_->prefill_occupancy_ps[input_row]);
     const auto prefill_latency_ps = static_cast<double>(timing_->prefill_latency_ps[input_row]);
     const auto running = static_cast<double>(running_);
+    const auto sequences = running + static_cast<double>(waiting_.size());
 
-    // Decode tokens take this share of the slots; at least one slot in a round is left to prefill.
-    const double slot_share = decode_ps / decode_latency_ps;
-    const double open_share = std::max(1 - running * slot_share, slot_share);
+    // One latency has this many slots: each decoding sequence takes one, at least one is left to prefill.
+    const double slots = std::max(1.0, decode_latency_ps / decode_ps);
+    const double open_share = std::max(1 - sequences / slots, 1 / slots);
     const auto prefill_tokens = static_cast<double>(outstanding_input_ + request.input_tokens);
     const double chunks = std::max(1.0, prefill_tokens / static_cast<double>(timing_->chunk_tokens));
     double first_ps = static_cast<double>(std::max<std::int64_t>(0, free_ps_ - now_ps)) +
                       (chunks - 1) * prefill_ps / open_share + prefill_latency_ps;
 
-    const std::int64_t short_pages = waiting_pages_ + pages - free_pages_;
-    if (short_pages > 0) {
-        // The running sequences give their pages back, evenly, while their remaining tokens drain.
-        const auto used_pages = static_cast<double>(timing_->kv_page_count - free_pages_);
-        const auto tokens = static_cast<double>(outstanding_output_ - waiting_output_);
-        const double drain_ps = tokens * std::max(decode_ps, decode_latency_ps / std::max(1.0, running));
-        first_ps += drain_ps * static_cast<double>(short_pages) / std::max(1.0, used_pages);
-    }
-    return {first_ps, std::max(decode_latency_ps, (running + 1) * decode_ps)};
+    // The running sequences give pages and slots back, evenly, while their remaining tokens drain.
+    const auto short_pages = static_cast<double>(waiting_pages_ + pages - free_pages_);
+    const auto used_pages = static_cast<double>(timing_->kv_page_count - free_pages_);
+    const double short_slots = options_.prefill_first ? 0 : sequences + 1 - slots;
+    const double short_share =
+        std::max({0.0, short_pages / std::max(1.0, used_pages), short_slots / std::max(1.0, running)});
+    const auto tokens = static_cast<double>(outstanding_output_ - waiting_output_);
+    first_ps += short_share * tokens * std::max(decode_ps, decode_latency_ps / std::max(1.0, running));
+    return {first_ps, std::max(decode_latency_ps, (sequences + 1) * decode_ps)};
 }
 
 } // namespace lpusim::serve
