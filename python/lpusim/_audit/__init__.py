@@ -15,7 +15,7 @@ from lpusim._audit.case import Case, Finding, Reading, make_case
 from lpusim._audit.claim import FORMAT_BITS, Claim, load_claim
 from lpusim._audit.facts import Public, public_facts
 from lpusim._audit.ledger import DEFAULT_TOKENS, ledgers
-from lpusim._format import number, table
+from lpusim._format import number, quantity, table, wrap
 from lpusim._names import unknown_name
 from lpusim._presets import Reference
 
@@ -79,17 +79,18 @@ class Audit:
 
     def __str__(self) -> str:
         rows = [
-            [f.name, f.status, number(f.claimed), number(f.bound), f.unit, f.reason] for f in self.findings
+            [f.name, f.status, quantity(f.claimed, f.unit), quantity(f.bound, f.unit)] for f in self.findings
         ]
-        header = ["check", "status", "claimed", "bound", "unit", "why"]
+        screen = table(rows, header=["check", "status", "claimed", "bound"], numeric="llrr")
         lines = [f"{self.claim.name}: {self.verdict}"]
         if self.claim.statement:
-            lines.append(self.claim.statement)
-        lines += ["", table(rows, header=header, numeric="llrr")]
+            lines.append(wrap(self.claim.statement))
+        lines += ["", screen, ""]
+        lines += [wrap(f"{f.name}: {f.reason}", indent="  ") for f in self.findings]
         if self.required:
             needs = ", ".join(f"{name} {number(value, 4)}" for name, value in self.required.items())
-            lines += ["", f"It would take: {needs}"]
-        lines += [f"Assumed: {assumption}" for assumption in self.assumptions]
+            lines += ["", wrap(f"It would take: {needs}", indent="  ")]
+        lines += [wrap(f"Assumed: {assumption}", indent="  ") for assumption in self.assumptions]
         return "\n".join(lines)
 
 
@@ -168,6 +169,7 @@ def _verdict(findings: list[Finding]) -> Verdict:
 def _required(case: Case, findings: list[Finding]) -> dict[str, float]:
     """What the findings that do not hold would need, under the reading that needs least."""
     asked = {finding.name for finding in findings if finding.status not in ("holds", "unknown")}
+    failed = {finding.name for finding in findings if finding.status == "fails"}
     required: dict[str, float] = {}
     sized = case.sized_readings
     if sized and "capacity" in asked:
@@ -176,10 +178,12 @@ def _required(case: Case, findings: list[Finding]) -> dict[str, float]:
         if case.claim.nodes is not None:
             sizes = [r.chips / case.claim.nodes for r in sized if r.chips is not None]
             required["nodes"] = -(-least.chips_needed // int(max(sizes)))
-        room = max((r.memory_bytes - r.context_bytes) * 8 / r.total_parameters for r in sized)
-        required["bits_per_parameter"] = room
-    if "bandwidth" in asked:
-        required["bytes_per_s"] = min(
+    if "capacity" in failed:
+        required["bits_per_parameter_at_most"] = max(
+            (r.memory_bytes - r.context_bytes) * 8 / r.total_parameters for r in sized
+        )
+    if "bandwidth" in failed:
+        required["bytes_per_s_at_least"] = min(
             (r.active_parameters or 0.0)
             * FORMAT_BITS[r.weights]
             / 8
@@ -187,13 +191,13 @@ def _required(case: Case, findings: list[Finding]) -> dict[str, float]:
             / case.claim.tokens_per_step
             for r in sized
         )
-    if "latency" in asked and case.claim.tokens_per_second_per_user is not None:
+    if "latency" in failed and case.claim.tokens_per_second_per_user is not None:
         least_s = min(machine.least_token_time_s(case, r) for r in sized)
-        required["tokens_per_second_per_user"] = case.claim.tokens_per_step / least_s
+        required["tokens_per_second_per_user_at_most"] = case.claim.tokens_per_step / least_s
     rows = ledgers(case)
     if rows and "price covers cost" in asked:
-        required["all_in_usd_per_chip"] = max(row.budget_usd_per_chip for row in rows)
-        required["usd_per_million_tokens"] = min(
+        required["all_in_usd_per_chip_at_most"] = max(row.budget_usd_per_chip for row in rows)
+        required["usd_per_million_tokens_at_least"] = min(
             row.cost_usd_per_hour[1] / row.revenue_usd_per_hour * (case.claim.price or 0.0) for row in rows
         )
     return required

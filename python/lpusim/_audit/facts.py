@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import msgspec
 
@@ -18,7 +20,7 @@ __all__ = ["ChipFacts", "ListPrice", "ModelFacts", "Public", "family_of", "neare
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """One public model. `kv_bytes_per_token` is of an fp8 cache, the smallest it is served with."""
+    """One public model. `kv_bytes_per_token` is of an fp8 cache; 0 where only the model's size is known."""
 
     name: str
     total_parameters: float
@@ -105,7 +107,7 @@ def public_facts() -> Public:
     """Reads every model, chip and price preset once."""
     names = presets()
     return Public(
-        models={name: _model_facts(name) for name in names["models"]},
+        models={**_sizes_only(), **{name: _model_facts(name) for name in names["models"]}},
         chips={name: _chip_facts(name) for name in names["chips"]},
         list_prices=tuple(price for provider in names["prices"] for price in _list_prices(provider)),
     )
@@ -124,6 +126,21 @@ def _model_facts(name: str) -> ModelFacts:
         dense=model.load().experts == 0,
         kv_bytes_per_token=model.state_bytes(context, kv="fp8") / context,
     )
+
+
+def _sizes_only() -> dict[str, ModelFacts]:
+    rows = tomllib.loads((Path(__file__).parent / "models.toml").read_text(encoding="utf-8"))
+    return {
+        name: ModelFacts(
+            name=name,
+            total_parameters=row["total_parameters"]["value"],
+            active_parameters=row["active_parameters"]["value"],
+            layers=row["layers"]["value"],
+            dense=row["kind"] == "dense",
+            kv_bytes_per_token=0.0,
+        )
+        for name, row in rows.items()
+    }
 
 
 def _chip_facts(name: str) -> ChipFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 from lpusim._audit.case import Case, Finding, Reading, judge
 from lpusim._format import number, quantity
@@ -76,8 +77,7 @@ def check_capacity(case: Case) -> list[Finding]:
     if status == "fails":
         reason += f"; {best.chips_needed} chips would do"
     elif status == "depends":
-        fitting = [r.label for r in readings if r.fits]
-        reason = f"fits {len(fitting)} of {len(readings)} readings, such as {reason}"
+        reason = _share(readings, lambda r: r.fits) + reason
     return [
         Finding(
             name="capacity",
@@ -114,7 +114,8 @@ def check_bandwidth(case: Case) -> list[Finding]:
             claimed=needed,
             bound=there,
             unit="B/s",
-            reason=f"{best.label}: one stream reads {quantity(needed, 'B/s')},"
+            reason=_share(readings, lambda r: bandwidth_passes(case, r))
+            + f"{best.label}: one stream reads {quantity(needed, 'B/s')},"
             f" {number(100 * needed / there)} % of {quantity(there, 'B/s')}",
         )
     ]
@@ -144,7 +145,8 @@ def check_compute(case: Case) -> list[Finding]:
             claimed=needed,
             bound=there,
             unit="FLOP/s",
-            reason=f"{best.label}: one stream needs {number(100 * needed / there)} % of the published rate",
+            reason=_share(readings, lambda r: compute_passes(case, r))
+            + f"{best.label}: one stream needs {number(100 * needed / there)} % of the published rate",
         )
     ]
 
@@ -178,7 +180,8 @@ def check_latency(case: Case) -> list[Finding]:
     layers = case.model.layers
     budget_s, least_s = _step_budget_s(case) / layers, least_token_time_s(case, best) / layers
     hop_s = best.chip.hop_s
-    reason = f"{best.label}: {quantity(budget_s, 's')} for each of {layers} layers"
+    reason = _share(readings, lambda r: latency_passes(case, r))
+    reason += f"{best.label}: {quantity(budget_s, 's')} for each of {layers} layers"
     if hop_s is not None:
         reason += f" pays for {math.floor(budget_s / hop_s)} hops of {quantity(hop_s, 's')}"
     return [
@@ -191,6 +194,12 @@ def check_latency(case: Case) -> list[Finding]:
             reason=f"{reason}; the least is {quantity(least_s, 's')}",
         )
     ]
+
+
+def _share(readings: Sequence[Reading], passes: Callable[[Reading], bool]) -> str:
+    """How many readings pass, where some do and some do not."""
+    passed = sum(map(passes, readings))
+    return f"{passed} of {len(readings)} readings pass; best " if 0 < passed < len(readings) else ""
 
 
 def check_together(case: Case) -> list[Finding]:

@@ -9,7 +9,7 @@ from lpusim._audit.case import SAME_WITHIN, Case, Finding, Status
 from lpusim._audit.claim import PriceRatio
 from lpusim._audit.ledger import Ledger, ledgers
 from lpusim._cost import Terms, hourly_cost
-from lpusim._format import number, quantity
+from lpusim._format import number, quantity, usd
 
 __all__ = [
     "check_consistency",
@@ -38,7 +38,7 @@ def check_stated_prices(case: Case) -> list[Finding]:
             claimed=min(prices),
             bound=max(prices),
             unit="USD/Mtoken",
-            reason=f"the claim states both ${min(prices):g} and ${max(prices):g} per million tokens",
+            reason=f"the claim states both {usd(min(prices))} and {usd(max(prices))} per million tokens",
         )
     ]
 
@@ -54,9 +54,9 @@ def check_money(case: Case) -> list[Finding]:
     )
     cheapest, middle, dearest = best.cost_usd_per_hour
     reasons = [
-        f"{row.reading.label}: {row.streams} streams at once earn ${number(row.revenue_usd_per_hour)}/h"
-        f" against ${number(row.cost_usd_per_hour[1])}/h; all of it is"
-        f" ${number(row.budget_usd_per_chip)} a chip over {number(row.reading.chip.terms.life_years)} years"
+        f"{row.reading.label}: {row.streams} streams at once earn {usd(row.revenue_usd_per_hour)}/h"
+        f" against {usd(row.cost_usd_per_hour[1])}/h; all of it is"
+        f" {usd(row.budget_usd_per_chip)} a chip over {number(row.reading.chip.terms.life_years)} years"
         for row in sorted({r.reading.chip.name: r for r in sorted(rows, key=_budget)}.values(), key=_budget)
     ]
     return [
@@ -67,7 +67,7 @@ def check_money(case: Case) -> list[Finding]:
             bound=middle,
             unit="USD/h",
             reason="; ".join(reversed(reasons))
-            + f"; cost range of the best ${number(cheapest)} to ${number(dearest)}/h",
+            + f"; cost range of the best {usd(cheapest)} to {usd(dearest)}/h",
         )
     ]
 
@@ -105,7 +105,7 @@ def check_energy(case: Case) -> list[Finding]:
             claimed=bought,
             bound=needed,
             unit="J/token",
-            reason=f"$1 buys {quantity(_JOULES_PER_KWH / usd_per_kwh, 'J')} at ${usd_per_kwh:g}/kWh, so the"
+            reason=f"$1 buys {quantity(_JOULES_PER_KWH / usd_per_kwh, 'J')} at {usd(usd_per_kwh)}/kWh, so the"
             f" price of a token buys {quantity(bought, 'J')}; it takes {quantity(needed, 'J')} {how}",
         )
     ]
@@ -121,11 +121,15 @@ def check_list_prices(case: Case) -> list[Finding]:
     top, bottom = highest.usd_per_million_output_tokens, lowest.usd_per_million_output_tokens
     above, below = price > _SLIP_FACTOR * top, price * _SLIP_FACTOR < bottom
     reason = (
-        f"${price:g} per million tokens; list prices go from ${bottom:g} to ${top:g}"
+        f"{usd(price)} per million tokens; list prices go from {usd(bottom)} to {usd(top)}"
         f" ({highest.provider}, {highest.model})"
     )
+    name = case.model.name if case.model is not None else ""
+    same = [row.usd_per_million_output_tokens for row in listed if row.model == name]
+    if same:
+        reason += f"; for {name} from {usd(min(same))} to {usd(max(same))}"
     if above:
-        reason += f"; a thousand read as a million would make it ${price / 1000:g}"
+        reason += f"; a thousand read as a million would make it {usd(price / 1000)}"
     return [
         Finding(
             name="list prices",
@@ -157,8 +161,8 @@ def _price_ratio(case: Case, ratio: PriceRatio, others: Sequence[Case]) -> Findi
                 claimed=other_price,
                 bound=other.claim.price,
                 unit="USD/Mtoken",
-                reason=f"it implies ${other_price:g} per million tokens; claim {other.claim.name!r} says"
-                f" ${other.claim.price:g}",
+                reason=f"it implies {usd(other_price)} per million tokens; claim {other.claim.name!r} says"
+                f" {usd(other.claim.price)}",
             )
     chip = case.public.chips.get(ratio.chip or "")
     if chip is None or case.model is None:
@@ -167,7 +171,7 @@ def _price_ratio(case: Case, ratio: PriceRatio, others: Sequence[Case]) -> Findi
             status="unknown",
             claimed=other_price,
             unit="USD/Mtoken",
-            reason=f"it implies ${number(other_price)} per million tokens there; nothing public to hold it"
+            reason=f"it implies {usd(other_price)} per million tokens there; nothing public to hold it"
             " against",
         )
     low, high = _hour_range(chip.terms_cheapest), _hour_range(chip.terms_dearest)
@@ -179,8 +183,8 @@ def _price_ratio(case: Case, ratio: PriceRatio, others: Sequence[Case]) -> Findi
         claimed=least,
         bound=peak,
         unit="token/s/chip",
-        reason=f"it implies ${number(other_price)} per million tokens there:"
-        f" {number(least)} to {number(most)} tokens/s of each {chip.name} at ${low:.2f} to ${high:.2f}/h;"
+        reason=f"it implies {usd(other_price)} per million tokens there:"
+        f" {number(least)} to {number(most)} tokens/s of each {chip.name} at {usd(low)} to {usd(high)}/h;"
         f" its published rate of operations allows {number(peak)}",
     )
 
@@ -237,8 +241,8 @@ def _price_order(case: Case, other: Case) -> list[Finding]:
             claimed=case.claim.price,
             bound=other.claim.price,
             unit="USD/Mtoken",
-            reason=f"{small.claim.name!r} asks ${small_price:g} a million tokens,"
-            f" {large.claim.name!r} ${large_price:g} for a model {number(size_ratio)} times larger:"
+            reason=f"{small.claim.name!r} asks {usd(small_price)} a million tokens,"
+            f" {large.claim.name!r} {usd(large_price)} for a model {number(size_ratio)} times larger:"
             f" {number(ratio)} times the price, {number(ratio * size_ratio)} times per parameter",
         )
     ]
