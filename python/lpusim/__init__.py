@@ -33,7 +33,7 @@ _HOME = {
 }
 _MODULES = ("chip", "net", "moe", "errors")
 
-__all__ = ["__version__", *_HOME, *_MODULES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
