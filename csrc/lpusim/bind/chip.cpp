@@ -1,9 +1,176 @@
+#include <algorithm>
+#include <pybind11/operators.h>
+#include <pybind11/stl.h>
+#include <string>
+#include <vector>
+
+#include "lpusim/base/errors.h"
+#include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/kernels.h"
+#include "lpusim/chip/layout.h"
+#include "lpusim/chip/text.h"
+#include "lpusim/chip/tick.h"
 
 namespace lpusim::bind {
+namespace {
+
+using ByteMatrix = py::array_t<std::uint8_t, py::array::c_style>;
+
+/// A run together with the spec it belongs to, which says where tensors are.
+struct FinishedRun {
+    chip::ChipSpec spec;
+    chip::Run run;
+};
+
+ByteMatrix fetch(const FinishedRun& done, const chip::Program& program, const std::string& name) {
+    const chip::Tensor& tensor = chip::find_tensor(program, name);
+    ByteMatrix matrix({static_cast<py::ssize_t>(tensor.rows),
+                       static_cast<py::ssize_t>(tensor.columns * chip::dtype_bytes(tensor.dtype))});
+    chip::fetch_tensor(tensor, done.spec, done.run.memory, matrix.mutable_data(), matrix.nbytes());
+    return matrix;
+}
+
+/// `count` vectors from `address` of SRAM slice `index`.
+ByteMatrix read_vectors(const FinishedRun& done, const std::string& hemisphere, std::int64_t index,
+                        std::int64_t address, std::int64_t count) {
+    if (done.run.memory.slice_count() == 0) {
+        throw ValueError("a run without values leaves no memory");
+    }
+    if (hemisphere != "w" && hemisphere != "e") {
+        throw ValueError("hemisphere must be 'w' or 'e', got '" + hemisphere + "'");
+    }
+    if (index < 0 || index >= done.spec.mem_slices_per_hemisphere) {
+        throw ValueError("the slice must be from 0 to " +
+                         std::to_string(done.spec.mem_slices_per_hemisphere - 1) + ", got " +
+                         std::to_string(index));
+    }
+    const std::int64_t words = done.spec.mem_words_per_slice;
+    if (address < 0 || address >= words || count < 0 || count > words - address) {
+        throw ValueError("addresses " + std::to_string(address) + " to " +
+                         std::to_string(address + count - 1) + " must lie in 0 to " +
+                         std::to_string(words - 1));
+    }
+    const auto side = hemisphere == "w" ? chip::Hemisphere::West : chip::Hemisphere::East;
+    const std::int64_t slice = chip::slice_ordinal(done.spec, side, index);
+    ByteMatrix vectors({static_cast<py::ssize_t>(count), static_cast<py::ssize_t>(done.spec.lanes())});
+    for (std::int64_t i = 0; i < count; ++i) {
+        std::copy_n(done.run.memory.read(slice, address + i), done.spec.lanes(),
+                    vectors.mutable_data(static_cast<py::ssize_t>(i), 0));
+    }
+    return vectors;
+}
+
+/// Stores the inputs, runs the program and refuses one that breaks a rule.
+FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec,
+                        const std::vector<std::pair<std::string, ByteMatrix>>& inputs,
+                        const std::string& engine, bool values, py::object callback) {
+    if (engine != "fold" && engine != "tick") {
+        throw ValueError("engine must be 'fold' or 'tick', got '" + engine + "'");
+    }
+    chip::validate(program, spec);
+    const Progress progress = make_progress(std::move(callback));
+    FinishedRun done{spec, {}};
+    {
+        // Safe: the arrays are held by the caller's frame and the program and spec by its arguments.
+        const py::gil_scoped_release unlocked;
+        chip::Memory memory;
+        if (values) {
+            memory = chip::Memory(spec);
+            for (const auto& [name, matrix] : inputs) {
+                chip::store_tensor(chip::find_tensor(program, name), spec, memory, matrix.data(),
+                                   static_cast<std::int64_t>(matrix.nbytes()));
+            }
+        }
+        done.run = chip::tick(program, spec, std::move(memory), values, progress);
+    }
+    if (done.run.error) {
+        throw ScheduleError(chip::describe(*done.run.error, program));
+    }
+    return done;
+}
+
+void bind_spec(py::module_& room) {
+    using chip::ChipSpec;
+    py::class_<ChipSpec> spec(room, "ChipSpec", "Geometry, clock and latencies of one chip.");
+    spec.def(py::init<>()).def(py::self == py::self);
+    bind_fields<ChipSpec>(spec, chip::chip_fields());
+    spec.def("validate", [](const ChipSpec& self) { chip::validate(self); })
+        .def_property_readonly("lanes", &ChipSpec::lanes, "Bytes of one vector.")
+        .def_property_readonly("mem_bytes", &ChipSpec::mem_bytes, "SRAM of the chip [bytes].")
+        .def_property_readonly("stream_bytes_per_cycle", &ChipSpec::stream_bytes_per_cycle,
+                               "All streams, both directions [bytes/cycle].")
+        .def_property_readonly("mem_bytes_per_cycle", &ChipSpec::mem_bytes_per_cycle,
+                               "One read and one write a slice [bytes/cycle].")
+        .def_property_readonly("int8_macs_per_cycle", &ChipSpec::int8_macs_per_cycle,
+                               "All planes [multiply-adds/cycle].");
+}
+
+void bind_program(py::module_& room) {
+    using chip::Program;
+    using chip::Tensor;
+    py::class_<Tensor>(room, "Tensor", "A named matrix in SRAM.")
+        .def_readonly("name", &Tensor::name)
+        .def_property_readonly(
+            "role", [](const Tensor& self) { return self.role == Tensor::Role::Input ? "input" : "output"; })
+        .def_property_readonly("dtype", [](const Tensor& self) { return chip::to_string(self.dtype); })
+        .def_readonly("rows", &Tensor::rows)
+        .def_readonly("columns", &Tensor::columns);
+    py::class_<Program>(room, "Program", "A whole schedule.")
+        .def_static(
+            "parse", [](const std::string& text) { return chip::parse(text); }, py::arg("text"))
+        .def("text", &chip::to_text)
+        .def(py::self == py::self)
+        .def_property_readonly("run_count", [](const Program& self) { return self.runs.size(); })
+        .def_readonly("tensors", &Program::tensors)
+        .def(
+            "cycles",
+            [](const Program& self, const chip::ChipSpec& spec) {
+                chip::validate(self, spec);
+                return chip::program_cycles(self, spec);
+            },
+            py::arg("spec"))
+        .def(
+            "fetch_bytes",
+            [](const Program& self, const chip::ChipSpec& spec) {
+                chip::validate(self, spec);
+                return chip::fetch_bytes(self, spec);
+            },
+            py::arg("spec"));
+}
+
+void bind_run(py::module_& room) {
+    py::class_<FinishedRun>(room, "FinishedRun", "What a legal program did.")
+        .def_property_readonly("cycles", [](const FinishedRun& self) { return self.run.cycles; })
+        .def_property_readonly("pieces", [](const FinishedRun& self) { return self.run.pieces; })
+        .def_property_readonly("units",
+                               [](const FinishedRun& self) {
+                                   py::dict units;
+                                   for (const chip::QueueUse& use : self.run.units) {
+                                       units[py::str(chip::to_string(use.queue))] = use.busy_cycles;
+                                   }
+                                   return units;
+                               })
+        .def("fetch", &fetch, py::arg("program"), py::arg("name"),
+             "The bytes of a tensor, one row a matrix row, little-endian.")
+        .def("read_vectors", &read_vectors, py::arg("hemisphere"), py::arg("slice"), py::arg("address"),
+             py::arg("count"));
+}
+
+} // namespace
 
 void bind_chip(py::module_& core) {
-    core.def_submodule("chip");
+    auto room =
+        core.def_submodule("chip", "One statically scheduled chip: specs, programs, engines, builders.");
+    bind_spec(room);
+    bind_program(room);
+    bind_run(room);
+    room.def("run", &run_program, py::arg("program"), py::arg("spec"), py::kw_only(), py::arg("inputs"),
+             py::arg("engine"), py::arg("values"), py::arg("progress") = py::none(),
+             "Runs a program; raises ScheduleError with the first broken rule.");
+    room.def("gemm", &chip::gemm, py::arg("spec"), py::kw_only(), py::arg("m"), py::arg("n"), py::arg("k"));
+    room.def("pointwise_add", &chip::pointwise_add, py::arg("spec"), py::kw_only(), py::arg("vectors"));
 }
 
 } // namespace lpusim::bind

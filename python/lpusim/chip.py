@@ -1,0 +1,436 @@
+"""One statically scheduled chip: programs, their verifier, two engines, and builders of whole schedules.
+
+Every instruction's cycle is fixed before it runs. A program is legal or it is not, and its cycle count depends
+on no value. Cycles in programs count at superlane 0.
+
+Examples:
+    >>> import numpy as np
+    >>> from lpusim import chip
+    >>> spec = chip.ChipSpec()
+    >>> program = chip.gemm(spec, m=2, n=320, k=320)
+    >>> a = np.ones((2, 320), np.int8)
+    >>> w = np.full((320, 320), 3, np.int8)
+    >>> result = chip.run(program, spec, inputs={"a": a, "w": w})
+    >>> int(result.outputs["c"][0, 0])
+    960
+    >>> result.cycles == chip.verify(program, spec).cycles
+    True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpusim import _core
+from lpusim._names import unknown_name
+
+__all__ = [
+    "ChipSpec",
+    "Memory",
+    "Program",
+    "Run",
+    "Tensor",
+    "Verification",
+    "gemm",
+    "pointwise_add",
+    "run",
+    "verify",
+]
+
+Engine = Literal["fold", "tick"]
+ProgressCallback = Callable[[int, int], None]
+
+_DTYPES = {"int8": np.dtype("i1"), "int32": np.dtype("<i4"), "fp32": np.dtype("<f4")}
+
+
+class ChipSpec:
+    """Geometry, clock and latencies of one chip. Immutable.
+
+    Without arguments: the first-generation LPU (ISCA'20, Abts et al.). `ChipSpec.fields()` lists every field
+    with its unit, range and meaning; latencies that are not public are assumptions.
+
+    Args:
+        **fields: Values that differ from the first generation, whole numbers in the field's unit.
+
+    Raises:
+        ValueError: An unknown field, or a value outside its range.
+        TypeError: A value that is not a whole number.
+
+    Examples:
+        >>> spec = ChipSpec()
+        >>> spec.mem_bytes == 220 * 2**20
+        True
+        >>> spec.stream_bytes_per_cycle
+        20480
+        >>> ChipSpec(positions=44)
+        Traceback (most recent call last):
+        ...
+        ValueError: ChipSpec: positions must be odd, so that the VXM sits in the middle, got 44
+    """
+
+    __slots__ = ("_core",)
+    _core: Any
+
+    def __init__(self, **fields: int) -> None:
+        core = _core.chip.ChipSpec()
+        names = [row["name"] for row in self.fields()]
+        for name, value in fields.items():
+            if name not in names:
+                raise unknown_name("field of ChipSpec", name, names)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"ChipSpec.{name} must be a whole number, got {value!r}")
+            if abs(value) > 2**62:
+                raise ValueError(f"ChipSpec.{name} is too large: {value}")
+            setattr(core, name, value)
+        core.validate()
+        object.__setattr__(self, "_core", core)
+
+    @staticmethod
+    def fields() -> list[dict[str, Any]]:
+        """One dict a field: name, unit, min, max, meaning, integer."""
+        rows: list[dict[str, Any]] = _core.chip.ChipSpec.fields()
+        return rows
+
+    @classmethod
+    def load(cls, ref: str | PathLike[str] | Mapping[str, Any]) -> ChipSpec:
+        """The chip of a preset name, a spec file's path, or a dict of fields (or of a whole spec file).
+
+        Raises:
+            ValueError: An unknown preset, field or section, or a chip that is no LPU.
+
+        Examples:
+            >>> ChipSpec.load("groq-lpu-v1").clock_hz
+            900000000
+            >>> ChipSpec.load({"superlanes": 2, "lanes_per_superlane": 4}).lanes
+            8
+        """
+        if isinstance(ref, Mapping) and "chip" not in ref:
+            return cls(**ref)
+        from lpusim._presets import load_chip
+
+        preset = load_chip(ref)
+        if preset.kind != "lpu":
+            raise ValueError(f"{preset.name!r} is a {preset.kind}, not an LPU: it has no chip to program")
+        return cls(**{name: parameter.value for name, parameter in preset.sections["chip"].items()})
+
+    def replace(self, **fields: int) -> ChipSpec:
+        """A copy with some fields changed.
+
+        Examples:
+            >>> ChipSpec().replace(clock_hz=10**9).clock_hz
+            1000000000
+        """
+        return ChipSpec(**{**self.to_dict(), **fields})
+
+    def to_dict(self) -> dict[str, int]:
+        """Every field by name."""
+        return {row["name"]: getattr(self._core, row["name"]) for row in self.fields()}
+
+    def __getattr__(self, name: str) -> int:
+        if name.startswith("_") or not hasattr(_core.chip.ChipSpec, name):
+            raise AttributeError(f"ChipSpec has no attribute {name!r}")
+        value: int = getattr(self._core, name)
+        return value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"ChipSpec is immutable; use spec.replace({name}=...)")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ChipSpec) and bool(self._core == other._core)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.to_dict().values()))
+
+    def __repr__(self) -> str:
+        default = _core.chip.ChipSpec()
+        changed = [
+            f"{name}={value}" for name, value in self.to_dict().items() if value != getattr(default, name)
+        ]
+        return f"ChipSpec({', '.join(changed)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_from_fields, (self.to_dict(),))
+
+
+def _from_fields(fields: dict[str, int]) -> ChipSpec:
+    return ChipSpec(**fields)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A named matrix of a program, stored in SRAM.
+
+    Attributes:
+        name: Its name in `inputs` and `outputs`.
+        role: "input" or "output".
+        dtype: "int8", "int32" or "fp32".
+        shape: Rows and columns.
+    """
+
+    name: str
+    role: str
+    dtype: str
+    shape: tuple[int, int]
+
+
+class Program:
+    """A whole schedule: runs of instructions with their issue cycles, and named tensors. Immutable.
+
+    Made by a builder or by `Program.parse`. The text form has one run a line:
+
+        @0 mem.w.0 read 5 -> e.0 repeat 20 every 1 address 1
+        @3 vxm.0 relu int8 e.0 -> e.1 repeat 20 every 1
+        @5 mem.e.0 write 0 <- e.1 repeat 20 every 1 write_address 1
+
+    Examples:
+        >>> program = Program.parse("@5 mem.w.3 read 0 -> e.0 repeat 4 every 2 address 1  # comment")
+        >>> print(program.text(), end="")
+        @5 mem.w.3 read 0 -> e.0 repeat 4 every 2 address 1
+    """
+
+    __slots__ = ("_core",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, core: Any) -> None:
+        """For builders; use `Program.parse` to make one from text."""
+        self._core = core
+
+    @classmethod
+    def parse(cls, text: str) -> Program:
+        """Reads the text form.
+
+        Raises:
+            ValueError: The first thing that is not understood, with line and column.
+        """
+        return cls(_core.chip.Program.parse(text))
+
+    def text(self) -> str:
+        """The text form; `Program.parse` gives the program back."""
+        text: str = self._core.text()
+        return text
+
+    @property
+    def run_count(self) -> int:
+        """Runs: instructions, each with its repeats."""
+        count: int = self._core.run_count
+        return count
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Inputs and outputs by name."""
+        return {
+            tensor.name: Tensor(tensor.name, tensor.role, tensor.dtype, (tensor.rows, tensor.columns))
+            for tensor in self._core.tensors
+        }
+
+    def fetch_bytes(self, spec: ChipSpec) -> int:
+        """Bytes of instruction text that all queues fetch. Encodings are not public; their size is a parameter."""
+        fetched: int = self._core.fetch_bytes(spec._core)
+        return fetched
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and bool(self._core == other._core)
+
+    def __repr__(self) -> str:
+        return f"Program({self.run_count} runs, tensors {', '.join(self.tensors) or 'none'})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Program.parse, (self.text(),))
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a legal program amounts to.
+
+    Attributes:
+        cycles: From cycle 0 to the end of the last access on the last superlane.
+        fetch_bytes: Instruction text fetched, in bytes.
+    """
+
+    cycles: int
+    fetch_bytes: int
+
+
+class Memory:
+    """SRAM after a run."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: Any) -> None:
+        """For `run`, which makes it."""
+        self._core = core
+
+    def read(self, slice_name: str, address: int, count: int = 1) -> NDArray[np.uint8]:
+        """Vectors of one slice, such as "w.3", as bytes of shape `(count, lanes)`. Unwritten SRAM is zero.
+
+        Raises:
+            ValueError: No such slice or address, or a run without values.
+        """
+        hemisphere, _, index = slice_name.partition(".")
+        if hemisphere not in ("w", "e") or not index.isdecimal():
+            raise ValueError(f"a slice is named like 'w.3' or 'e.12', got {slice_name!r}")
+        vectors: NDArray[np.uint8] = self._core.read_vectors(hemisphere, int(index), address, count)
+        return vectors
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a legal program did.
+
+    Attributes:
+        cycles: From cycle 0 to the end of the last access on the last superlane.
+        outputs: Output tensors by name (empty without values).
+        memory: SRAM afterwards.
+        units: Instructions issued, by queue such as "mem.w.3"; each keeps its queue busy for one cycle.
+        pieces: Work of the engine: run pieces for fold, cycles for tick.
+        spec: The chip.
+        engine: "fold" or "tick".
+    """
+
+    cycles: int
+    outputs: dict[str, NDArray[Any]]
+    memory: Memory
+    units: dict[str, int]
+    pieces: int
+    spec: ChipSpec
+    engine: str
+
+    @property
+    def time_s(self) -> float:
+        """Cycles over the chip's clock."""
+        return self.cycles / self.spec.clock_hz
+
+
+def verify(program: Program, spec: ChipSpec) -> Verification:
+    """Proves a program legal on a chip, without values.
+
+    Raises:
+        lpusim.ScheduleError: The first broken rule, with cycle, queue, stream and the instructions involved.
+        ValueError: A program that means nothing on this chip (no such queue, stream or type).
+
+    Examples:
+        >>> verify(Program.parse("@0 mem.w.3 read 0 -> e.0"), ChipSpec()).cycles
+        22
+        >>> verify(Program.parse("@7 mem.w.3 write 0 <- e.0"), ChipSpec())
+        Traceback (most recent call last):
+        ...
+        lpusim.errors.ScheduleError: cycle 7: run 0 on mem.w.3 reads stream e.0, which carries nothing here
+    """
+    done = _core.chip.run(program._core, spec._core, inputs=[], engine="tick", values=False)
+    return Verification(cycles=done.cycles, fetch_bytes=program.fetch_bytes(spec))
+
+
+def run(
+    program: Program,
+    spec: ChipSpec,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    engine: Engine = "tick",
+    values: bool = True,
+    progress: ProgressCallback | None = None,
+) -> Run:
+    """Runs a program.
+
+    Args:
+        program: What to run.
+        spec: The chip.
+        inputs: One matrix for each input tensor of the program, of its shape and type. Other SRAM is zero.
+        engine: "tick" moves every stream register every cycle.
+        values: False counts cycles only; then `inputs` must be empty.
+        progress: Called now and then with (done, total).
+
+    Raises:
+        lpusim.ScheduleError: The first broken rule, with cycle, queue, stream and the instructions involved.
+        ValueError: A program that means nothing on this chip; a missing or unknown input; a wrong shape.
+        TypeError: An input of another type.
+    """
+    given = dict(inputs or {})
+    if values:
+        matrices = _check_inputs(program, given)
+    elif given:
+        raise ValueError("a run without values takes no inputs")
+    else:
+        matrices = []
+    done = _core.chip.run(
+        program._core, spec._core, inputs=matrices, engine=engine, values=values, progress=progress
+    )
+    outputs = {}
+    for tensor in program.tensors.values():
+        if values and tensor.role == "output":
+            matrix = done.fetch(program._core, tensor.name).view(_DTYPES[tensor.dtype])
+            matrix.flags.writeable = False
+            outputs[tensor.name] = matrix
+    return Run(
+        cycles=done.cycles,
+        outputs=outputs,
+        memory=Memory(done),
+        units=done.units,
+        pieces=done.pieces,
+        spec=spec,
+        engine=engine,
+    )
+
+
+def _check_inputs(program: Program, given: dict[str, Any]) -> list[tuple[str, NDArray[np.uint8]]]:
+    """The bytes of each input, in the program's order."""
+    tensors = {name: tensor for name, tensor in program.tensors.items() if tensor.role == "input"}
+    for name in given:
+        if name not in tensors:
+            raise unknown_name("input", name, tensors)
+    matrices = []
+    for name, tensor in tensors.items():
+        if name not in given:
+            raise ValueError(f"input {name!r} is missing: {tensor.dtype} of shape {tensor.shape}")
+        matrix = np.asarray(given[name])
+        if matrix.dtype != _DTYPES[tensor.dtype]:
+            raise TypeError(f"input {name!r} must be {tensor.dtype}, got {matrix.dtype}")
+        if matrix.shape != tensor.shape:
+            raise ValueError(f"input {name!r} must have shape {tensor.shape}, got {matrix.shape}")
+        matrices.append((name, np.ascontiguousarray(matrix).view(np.uint8)))
+    return matrices
+
+
+def gemm(spec: ChipSpec, m: int, n: int, k: int, *, dtype: str = "int8") -> Program:
+    """A matrix product `c = a @ w` as a legal schedule: `a` is `(m, k)`, `w` is `(k, n)`, `c` is `(m, n)`.
+
+    All planes of both hemispheres work; the next weight tile loads while the current one is in use. Sums are
+    exact modulo 2**32.
+
+    Args:
+        spec: The chip.
+        m: Rows of activations, at least 1.
+        n: Columns of weights, at least 1.
+        k: Length of the sums, at least 1.
+        dtype: "int8" (results are int32).
+
+    Raises:
+        ValueError: A size below 1, or a type the chip does not multiply yet.
+        lpusim.CapacityError: Weights, activations and results do not fit in SRAM.
+
+    Examples:
+        >>> program = gemm(ChipSpec(), m=1, n=8960, k=8320)
+        >>> bound = 8960 * 8320 // ChipSpec().stream_bytes_per_cycle  # every weight once over the streams
+        >>> bound, verify(program, ChipSpec()).cycles
+        (3640, 3925)
+    """
+    if dtype != "int8":
+        raise ValueError(f"dtype must be 'int8', got {dtype!r}; other types are not there yet")
+    return Program(_core.chip.gemm(spec._core, m=m, n=n, k=k))
+
+
+def pointwise_add(spec: ChipSpec, vectors: int) -> Program:
+    """A saturating int8 sum `c = a + b` of `vectors` vectors, one a cycle, as a legal schedule.
+
+    All three tensors have shape `(vectors, lanes)`.
+
+    Raises:
+        ValueError: `vectors` below 1.
+        lpusim.CapacityError: The vectors do not fit in SRAM.
+    """
+    return Program(_core.chip.pointwise_add(spec._core, vectors=vectors))
