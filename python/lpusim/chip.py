@@ -1,7 +1,7 @@
 """One statically scheduled chip: programs, their verifier, two engines, and builders of whole schedules.
 
-Every instruction's cycle is fixed before it runs. A program is legal or it is not, and its cycle count depends
-on no value. Cycles in programs count at superlane 0.
+Every instruction's cycle is fixed before it runs. A program is legal or it is not, and its cycle count
+depends on no value. Cycles in programs count at superlane 0.
 
 Examples:
     >>> import numpy as np
@@ -230,7 +230,7 @@ class Program:
         }
 
     def fetch_bytes(self, spec: ChipSpec) -> int:
-        """Bytes of instruction text that all queues fetch. Encodings are not public; their size is a parameter."""
+        """Bytes of instruction text all queues fetch. Encodings are not public: their size is a parameter."""
         fetched: int = self._core.fetch_bytes(spec._core)
         return fetched
 
@@ -322,7 +322,7 @@ def verify(program: Program, spec: ChipSpec) -> Verification:
         ...
         lpusim.errors.ScheduleError: cycle 7: run 0 on mem.w.3 reads stream e.0, which carries nothing here
     """
-    done = _core.chip.run(program._core, spec._core, inputs=[], engine="tick", values=False)
+    done = _core.chip.run(program._core, spec._core, inputs=[], engine="fold", values=False)
     return Verification(cycles=done.cycles, fetch_bytes=program.fetch_bytes(spec))
 
 
@@ -331,7 +331,7 @@ def run(
     spec: ChipSpec,
     inputs: Mapping[str, Any] | None = None,
     *,
-    engine: Engine = "tick",
+    engine: Engine = "fold",
     values: bool = True,
     progress: ProgressCallback | None = None,
 ) -> Run:
@@ -341,7 +341,8 @@ def run(
         program: What to run.
         spec: The chip.
         inputs: One matrix for each input tensor of the program, of its shape and type. Other SRAM is zero.
-        engine: "tick" moves every stream register every cycle.
+        engine: "fold" meets whole runs with whole runs; "tick" moves every stream register every cycle and is
+            slow. Cycles, memory and the first error are the same.
         values: False counts cycles only; then `inputs` must be empty.
         progress: Called now and then with (done, total).
 

@@ -8,6 +8,7 @@
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
 #include "lpusim/chip/access.h"
+#include "lpusim/chip/fold.h"
 #include "lpusim/chip/kernels.h"
 #include "lpusim/chip/layout.h"
 #include "lpusim/chip/text.h"
@@ -83,7 +84,8 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
                                    static_cast<std::int64_t>(matrix.nbytes()));
             }
         }
-        done.run = chip::tick(program, spec, std::move(memory), values, progress);
+        const auto run = engine == "fold" ? chip::fold : chip::tick;
+        done.run = run(program, spec, std::move(memory), values, progress);
     }
     if (done.run.error) {
         throw ScheduleError(chip::describe(*done.run.error, program));
