@@ -443,14 +443,9 @@ def _spec(pool: Pool, trace_context: int) -> Any:
 
 def _pipeline_timing(pool: Pool, trace_context: int) -> Any:
     # Loaded on use: `estimate` is a larger module, and pools of other kinds do not need it.
-    machine = importlib.import_module("lpusim._estimate")
-    timing, _ = machine.pool_timing(
-        pool.model,
-        pool.system,
-        weights=pool.weights or machine.native_format(pool.model, pool.system),
-        kv=pool.kv or "fp16",
-        context=pool.max_context or trace_context,
-    )
+    pool_timing = importlib.import_module("lpusim._estimate").pool_timing
+    context = pool.max_context or trace_context
+    timing, _ = pool_timing(pool.model, pool.system, weights=pool.weights, kv=pool.kv, context=context)
     return timing
 
 
