@@ -200,9 +200,12 @@ class Builder {
             return VxmImmediate{static_cast<std::int32_t>(draw_.between(-3, 9))};
         if (pick < 4 && spec_.vxm_alus > 1) { // Another ALU finishes in this very cycle.
             const std::int64_t other = (alu + 1 + draw_.below(spec_.vxm_alus - 1)) % spec_.vxm_alus;
-            const StreamRef from{random_direction(), random_stream(width)};
+            if (draw_.chance(30))
+                dtype = DType::Int8; // Another width than the consumer's.
+            const std::int64_t made = dtype_bytes(dtype);
+            const StreamRef from{random_direction(), random_stream(made)};
             const std::int64_t issue = arrival_ - spec_.vxm_alu_latency_cycles;
-            bring(from, width, vxm_position(spec_), issue);
+            bring(from, made, vxm_position(spec_), issue);
             runs_.push_back({{Unit::Vxm, Hemisphere::West, other},
                              issue,
                              VxmCompute{VxmOp::Pass, dtype, dtype, VxmStream{from}, {}, std::nullopt},
@@ -221,19 +224,28 @@ class Builder {
         VxmCompute compute;
         compute.dtype = wide ? (draw_.chance(50) ? DType::Int32 : DType::Fp32) : DType::Int8;
         compute.result = compute.dtype;
-        static constexpr VxmOp kOps[] = {VxmOp::Pass, VxmOp::Add,  VxmOp::Sub,  VxmOp::Mul,    VxmOp::Max,
-                                         VxmOp::Min,  VxmOp::Relu, VxmOp::Mask, VxmOp::Convert};
-        compute.op = kOps[draw_.below(9)];
+        static constexpr VxmOp kOps[] = {VxmOp::Pass,    VxmOp::Add,        VxmOp::Sub,  VxmOp::Mul,
+                                         VxmOp::Max,     VxmOp::Min,        VxmOp::Relu, VxmOp::Mask,
+                                         VxmOp::Convert, VxmOp::ShiftRight, VxmOp::Scale};
+        compute.op = kOps[draw_.below(11)];
         if (compute.op == VxmOp::Convert) {
             static constexpr DType kTypes[] = {DType::Int8, DType::Int32, DType::Fp32};
             compute.result = kTypes[draw_.below(3)];
+        } else if (compute.op == VxmOp::ShiftRight) {
+            if (compute.dtype == DType::Fp32)
+                compute.dtype = DType::Int32;
+            compute.result = draw_.chance(50) ? DType::Int8 : DType::Int32;
+        } else if (compute.op == VxmOp::Scale) {
+            if (compute.dtype == DType::Int8)
+                compute.dtype = DType::Fp32;
+            compute.result = draw_.chance(50) ? DType::Int8 : DType::Fp32;
         }
         arrival_ += spec_.vxm_alu_latency_cycles;
         compute.a = random_operand(compute.dtype, alu);
         const bool unary =
             compute.op == VxmOp::Pass || compute.op == VxmOp::Relu || compute.op == VxmOp::Convert;
         if (!unary)
-            compute.b = random_operand(compute.dtype, alu);
+            compute.b = random_operand(operand_b_dtype(compute), alu);
         const std::int64_t width = dtype_bytes(compute.result);
         const StreamRef to{random_direction(), random_stream(width)};
         compute.to = to;

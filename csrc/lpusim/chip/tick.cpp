@@ -435,17 +435,18 @@ class Machine {
                 take_streams(issued, read, issued.operands[0]);
             }
             for (const MomentUse& read : use.moment_reads) {
-                take_moment(issued, read, issued.operands[0]);
+                take_moment(issued, read, 0, issued.operands[0]);
             }
             return;
         }
         const VxmOperand* operands[2] = {&compute->a, &compute->b};
+        const std::int64_t widths[2] = {dtype_bytes(compute->dtype), dtype_bytes(operand_b_dtype(*compute))};
         for (std::size_t i = 0; i < 2; ++i) {
             issued.operands[i].clear();
             if (std::holds_alternative<VxmStream>(*operands[i])) {
                 take_streams(issued, use.stream_reads.items[stream_index++], issued.operands[i]);
             } else if (std::holds_alternative<VxmChain>(*operands[i])) {
-                take_moment(issued, use.moment_reads.items[moment_index++], issued.operands[i]);
+                take_moment(issued, use.moment_reads.items[moment_index++], widths[i], issued.operands[i]);
             }
         }
         if (values_ && !error_) {
@@ -475,7 +476,8 @@ class Machine {
         }
     }
 
-    void take_moment(const Instance& issued, const MomentUse& read, std::vector<std::uint8_t>& bytes) {
+    void take_moment(const Instance& issued, const MomentUse& read, std::int64_t width,
+                     std::vector<std::uint8_t>& bytes) {
         const auto& moments = read.kind == MomentUse::Kind::Alu ? alu_results_ : column_sums_;
         const Moment& moment = moments[static_cast<std::size_t>(read.index)];
         if (moment.tau != tau_) {
@@ -484,10 +486,9 @@ class Machine {
             keep_first(error_, found);
         } else if (values_ && read.kind == MomentUse::Kind::Alu) {
             const Instance& made = instance(moment.instance);
-            const auto* compute = std::get_if<VxmCompute>(&source_of(issued).what->instruction);
             bytes = made.result;
             // A consumer of another width takes the low bytes, or zeros above.
-            bytes.resize(static_cast<std::size_t>(lanes_ * dtype_bytes(compute->dtype)));
+            bytes.resize(static_cast<std::size_t>(lanes_ * width));
         }
     }
 
