@@ -22,39 +22,6 @@ void name_other(ScheduleViolation& broken, const QueueRun& other, std::int64_t r
     broken.other_repeat = repeat;
 }
 
-/// All queues in order of id, as small numbers.
-class QueueNumbers {
-  public:
-    explicit QueueNumbers(const ChipSpec& spec)
-        : slices_(spec.mem_slices_per_hemisphere), planes_(spec.mxm_planes_per_hemisphere),
-          alus_(spec.vxm_alus) {}
-
-    [[nodiscard]] std::size_t count() const {
-        return static_cast<std::size_t>(2 * slices_ + 6 * planes_ + alus_);
-    }
-    [[nodiscard]] std::size_t of(const QueueId& queue) const {
-        const std::int64_t side = queue.hemisphere == Hemisphere::West ? 0 : 1;
-        switch (queue.unit) {
-        case Unit::Mem:
-            return static_cast<std::size_t>(side * slices_ + queue.index);
-        case Unit::MxmWeights:
-            return static_cast<std::size_t>(2 * slices_ + side * planes_ + queue.index);
-        case Unit::MxmActivations:
-            return static_cast<std::size_t>(2 * slices_ + (2 + side) * planes_ + queue.index);
-        case Unit::MxmAccumulators:
-            return static_cast<std::size_t>(2 * slices_ + (4 + side) * planes_ + queue.index);
-        case Unit::Vxm:
-            break;
-        }
-        return static_cast<std::size_t>(2 * slices_ + 6 * planes_ + queue.index);
-    }
-
-  private:
-    std::int64_t slices_;
-    std::int64_t planes_;
-    std::int64_t alus_;
-};
-
 } // namespace
 
 std::optional<ScheduleViolation> check_queues(const std::vector<QueueRun>& runs, const ChipSpec& spec) {

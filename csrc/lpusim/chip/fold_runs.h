@@ -35,6 +35,39 @@ struct QueueRun {
 /// Preconditions: the program is valid. Throws ValueError for a nest deeper than Progression::kRankMax.
 [[nodiscard]] std::vector<QueueRun> queue_runs(const Program& program, const ChipSpec& spec);
 
+/// The queues of a chip as small numbers, 0 .. count - 1, in the order of their ids.
+class QueueNumbers {
+  public:
+    explicit QueueNumbers(const ChipSpec& spec)
+        : slices_(spec.mem_slices_per_hemisphere), planes_(spec.mxm_planes_per_hemisphere),
+          alus_(spec.vxm_alus) {}
+
+    [[nodiscard]] std::size_t count() const {
+        return static_cast<std::size_t>(2 * slices_ + 6 * planes_ + alus_);
+    }
+    [[nodiscard]] std::size_t of(const QueueId& queue) const {
+        const std::int64_t side = queue.hemisphere == Hemisphere::West ? 0 : 1;
+        switch (queue.unit) {
+        case Unit::Mem:
+            return static_cast<std::size_t>(side * slices_ + queue.index);
+        case Unit::MxmWeights:
+            return static_cast<std::size_t>(2 * slices_ + side * planes_ + queue.index);
+        case Unit::MxmActivations:
+            return static_cast<std::size_t>(2 * slices_ + (2 + side) * planes_ + queue.index);
+        case Unit::MxmAccumulators:
+            return static_cast<std::size_t>(2 * slices_ + (4 + side) * planes_ + queue.index);
+        case Unit::Vxm:
+            break;
+        }
+        return static_cast<std::size_t>(2 * slices_ + 6 * planes_ + queue.index);
+    }
+
+  private:
+    std::int64_t slices_;
+    std::int64_t planes_;
+    std::int64_t alus_;
+};
+
 /// base + sum of stride_k * i_k over the repeat indices of one instance. Strides may have any sign.
 class AffineAddress {
   public:

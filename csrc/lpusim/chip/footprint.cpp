@@ -1,0 +1,281 @@
+#include "lpusim/chip/footprint.h"
+
+#include <algorithm>
+#include <cassert>
+#include <set>
+
+#include "lpusim/base/errors.h"
+#include "lpusim/base/integers.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/fold_runs.h"
+#include "lpusim/chip/fold_streams.h"
+#include "lpusim/chip/layout.h"
+
+namespace lpusim::chip {
+namespace {
+
+/// Calls visit(address) for every address a run touches, levels that stay in place left out.
+template <class Visit>
+void for_addresses(const InstructionRun& run, std::size_t level, std::int64_t address, const Visit& visit) {
+    if (level == run.repeat.size()) {
+        visit(address);
+        return;
+    }
+    const std::int64_t stride = run.repeat[level].address_stride;
+    const std::int64_t count = stride == 0 ? 1 : run.repeat[level].count;
+    for (std::int64_t i = 0; i < count; ++i)
+        for_addresses(run, level + 1, address + i * stride, visit);
+}
+
+class FootprintBuilder {
+  public:
+    FootprintBuilder(const Program& program, const ChipSpec& spec)
+        : program_(program), spec_(spec), numbers_(spec), runs_(queue_runs(program, spec)) {}
+
+    Footprint build() {
+        const auto planes = static_cast<std::size_t>(spec_.mxm_planes());
+        const auto banks = static_cast<std::size_t>(spec_.mem_slices() * spec_.mem_banks_per_slice);
+        made_.queues.resize(numbers_.count());
+        made_.streams.resize(static_cast<std::size_t>(2 * spec_.streams_per_direction) * Footprint::kZones);
+        made_.bank_reads.resize(banks);
+        made_.bank_writes.resize(banks);
+        made_.shadows.resize(planes);
+        made_.weights.resize(planes);
+        made_.cycles = program_cycles(program_, spec_);
+        awaiting_.assign(planes, false);
+        started_.resize(planes);
+        for (const Tensor& tensor : program_.tensors)
+            made_.tensors.push_back({tensor.name, {}, {}});
+        for (const QueueRun& run : runs_) {
+            made_.queues[numbers_.of(run.use.queue)].include(run.issue.first(), run.issue.last());
+            if (const auto& drive = run.use.stream_drive) {
+                const std::int64_t key =
+                    stream_key(drive->direction, drive->position, run.issue.first() + drive->offset);
+                for (std::int64_t i = 0; i < drive->width; ++i) {
+                    include_path(drive->direction, drive->first + i, drive->position, drive->position,
+                                 {key, key + run.issue.span()});
+                }
+            }
+            if (run.use.sram_read)
+                include_sram(run, *run.use.sram_read, AffineAddress::Side::Read);
+            if (run.use.sram_write)
+                include_sram(run, *run.use.sram_write, AffineAddress::Side::Write);
+            if (run.use.plane)
+                include_plane(run, *run.use.plane);
+        }
+        static_cast<void>(match_streams(runs_, spec_, [&](const StreamMatch& match) {
+            const auto& reads = runs_[match.reader].use.stream_reads;
+            if (match.operand >= reads.size)
+                return; // Not a stream.
+            const StreamUse& read = reads.items[match.operand];
+            include_path(read.direction, read.first + match.member,
+                         runs_[match.driver].use.stream_drive->position, read.position,
+                         {match.keys.first(), match.keys.last()});
+        }));
+        include_parks();
+        for (const bool left : awaiting_) {
+            if (left)
+                throw ScheduleError(
+                    "a program that leaves loaded weights without an install cannot be followed");
+        }
+        return std::move(made_);
+    }
+
+  private:
+    [[nodiscard]] const InstructionRun& what(const QueueRun& run) const {
+        return program_.runs[static_cast<std::size_t>(run.run)];
+    }
+
+    [[nodiscard]] std::size_t zone_of(std::int64_t position) const {
+        const std::int64_t middle = vxm_position(spec_);
+        return position < middle ? 0 : position == middle ? 1 : 2;
+    }
+
+    void include_path(Direction direction, std::int64_t stream, std::int64_t from, std::int64_t to,
+                      const UseSpan& keys) {
+        const std::int64_t line = direction == Direction::East ? 0 : spec_.streams_per_direction;
+        UseSpan* zones = made_.streams.data() + static_cast<std::size_t>(line + stream) * Footprint::kZones;
+        const auto [low, high] = std::minmax({zone_of(from), zone_of(to)});
+        for (std::size_t zone = low; zone <= high; ++zone)
+            zones[zone].include(keys.first, keys.last);
+    }
+
+    void include_sram(const QueueRun& run, const SramUse& use, AffineAddress::Side side) {
+        const bool reads = side == AffineAddress::Side::Read;
+        const auto range = AffineAddress(what(run), use.address, side).range();
+        const std::int64_t first = run.issue.first() + use.offset, last = run.issue.last() + use.offset;
+        auto& banks = reads ? made_.bank_reads : made_.bank_writes;
+        for (std::int64_t bank = bank_of(spec_, range.least); bank <= bank_of(spec_, range.greatest);
+             ++bank) {
+            banks[static_cast<std::size_t>(use.slice * spec_.mem_banks_per_slice + bank)].include(first,
+                                                                                                  last);
+        }
+        for (std::size_t i = 0; i < program_.tensors.size(); ++i) {
+            if (occupies(program_.tensors[i], use.slice, range)) {
+                (reads ? made_.tensors[i].reads : made_.tensors[i].writes).include(first, last);
+            }
+        }
+    }
+
+    /// Does a tensor have words of this slice within (the hull of) these addresses?
+    [[nodiscard]] bool occupies(const Tensor& tensor, std::int64_t slice,
+                                const AffineAddress::Range& range) const {
+        return std::any_of(tensor.pieces.begin(), tensor.pieces.end(), [&](const TensorPiece& piece) {
+            std::int64_t slice_last = piece.slice + dtype_bytes(tensor.dtype) - 1,
+                         address_last = piece.address;
+            for (const TensorLoop& loop : piece.loops) {
+                slice_last += (loop.count - 1) * loop.slice_stride;
+                address_last += (loop.count - 1) * loop.address_stride;
+            }
+            return slice >= slice_ordinal(spec_, piece.hemisphere, piece.slice) &&
+                   slice <= slice_ordinal(spec_, piece.hemisphere, slice_last) &&
+                   range.greatest >= piece.address && range.least <= address_last;
+        });
+    }
+
+    void include_plane(const QueueRun& run, const PlaneUse& use) {
+        const auto plane = static_cast<std::size_t>(use.plane);
+        const std::int64_t first = run.issue.first() + use.offset, last = run.issue.last() + use.offset;
+        const std::int64_t done = run.issue.last() + use.done_offset;
+        switch (use.kind) {
+        case PlaneUse::Kind::Load:
+            made_.shadows[plane].include(first, last);
+            awaiting_[plane] = true;
+            break;
+        case PlaneUse::Kind::Install:
+            made_.shadows[plane].include(first, done - 1);
+            made_.weights[plane].include(run.issue.first() + use.done_offset, done);
+            awaiting_[plane] = false;
+            break;
+        case PlaneUse::Kind::Activate:
+            made_.weights[plane].include(first, last);
+            break;
+        case PlaneUse::Kind::Accumulate:
+            include_accumulators(run, plane);
+            break;
+        }
+    }
+
+    /// Slots that a run adds to must have been started by this program.
+    void include_accumulators(const QueueRun& run, std::size_t plane) {
+        auto& started = started_[plane];
+        started.resize(static_cast<std::size_t>(spec_.mxm_accumulator_vectors), false);
+        const auto& order = std::get<MxmAccumulate>(what(run).instruction);
+        for_addresses(what(run), 0, order.slot, [&](std::int64_t slot) {
+            const auto at = static_cast<std::size_t>(slot);
+            if (order.start) {
+                started[at] = true;
+            } else if (!started[at]) {
+                throw ScheduleError(
+                    "run " + std::to_string(run.run) + " on " + to_string(run.use.queue) +
+                    " adds to accumulator " + std::to_string(slot) +
+                    " that no earlier run of the program starts, so it cannot follow another program");
+            }
+        });
+    }
+
+    /// A queue that waits at a sync is in use until it is free again.
+    void include_parks() {
+        std::vector<std::int64_t> notifies;
+        for (const QueueRun& run : runs_) {
+            if (run.use.barrier == BarrierRole::Notify)
+                notifies.push_back(run.use.issue);
+        }
+        std::sort(notifies.begin(), notifies.end());
+        for (const QueueRun& run : runs_) {
+            if (run.use.barrier != BarrierRole::Sync)
+                continue;
+            const auto notify = std::lower_bound(notifies.begin(), notifies.end(), run.use.issue);
+            assert(notify != notifies.end());
+            made_.queues[numbers_.of(run.use.queue)].include(run.use.issue,
+                                                             *notify + spec_.sync_latency_cycles - 1);
+        }
+    }
+
+    const Program& program_;
+    const ChipSpec& spec_;
+    QueueNumbers numbers_;
+    std::vector<QueueRun> runs_;
+    Footprint made_;
+    std::vector<bool> awaiting_;
+    std::vector<std::vector<bool>> started_;
+};
+
+/// Raises `offset` until every use in `next` comes after the use of the same thing in `before`.
+void follow(const std::vector<UseSpan>& before, const std::vector<UseSpan>& next, std::int64_t& offset) {
+    assert(before.size() == next.size());
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        if (before[i].used() && next[i].used())
+            offset = std::max(offset, before[i].last - next[i].first + 1);
+    }
+}
+
+void include_all(std::vector<UseSpan>& frontier, const std::vector<UseSpan>& next, std::int64_t offset) {
+    frontier.resize(std::max(frontier.size(), next.size()));
+    for (std::size_t i = 0; i < next.size(); ++i) {
+        if (next[i].used())
+            frontier[i].include(next[i].first + offset, next[i].last + offset);
+    }
+}
+
+} // namespace
+
+Footprint footprint(const Program& program, const ChipSpec& spec) {
+    validate(program, spec);
+    return FootprintBuilder(program, spec).build();
+}
+
+std::int64_t least_offset(const Footprint& before, const Footprint& next) {
+    std::int64_t offset = 0;
+    if (before.queues.empty())
+        return offset;
+    follow(before.queues, next.queues, offset);
+    follow(before.streams, next.streams, offset);
+    follow(before.bank_writes, next.bank_reads, offset); // Operands are written.
+    follow(before.bank_reads, next.bank_writes, offset); // And not yet overwritten.
+    follow(before.bank_writes, next.bank_writes, offset);
+    follow(before.shadows, next.shadows, offset);
+    follow(before.weights, next.weights, offset);
+    return offset;
+}
+
+void extend(Footprint& frontier, const Footprint& next, std::int64_t offset) {
+    include_all(frontier.queues, next.queues, offset);
+    include_all(frontier.streams, next.streams, offset);
+    include_all(frontier.bank_reads, next.bank_reads, offset);
+    include_all(frontier.bank_writes, next.bank_writes, offset);
+    include_all(frontier.shadows, next.shadows, offset);
+    include_all(frontier.weights, next.weights, offset);
+    for (const TensorUse& tensor : next.tensors) {
+        auto known = std::find_if(frontier.tensors.begin(), frontier.tensors.end(),
+                                  [&](const TensorUse& other) { return other.name == tensor.name; });
+        if (known == frontier.tensors.end()) {
+            known = frontier.tensors.insert(frontier.tensors.end(), TensorUse{tensor.name, {}, {}});
+        }
+        const auto include = [&](UseSpan& span, const UseSpan& use) {
+            if (use.used())
+                span.include(use.first + offset, use.last + offset);
+        };
+        include(known->reads, tensor.reads);
+        include(known->writes, tensor.writes);
+    }
+    frontier.cycles = std::max(frontier.cycles, checked_add(next.cycles, offset));
+}
+
+Program flatten(std::span<const PlacedProgram> placed) {
+    Program flat;
+    std::set<std::string> names;
+    for (const auto& [program, offset] : placed) {
+        for (const InstructionRun& run : program->runs) {
+            flat.runs.push_back(run);
+            flat.runs.back().issue = checked_add(run.issue, offset);
+        }
+        for (const Tensor& tensor : program->tensors) {
+            if (names.insert(tensor.name).second)
+                flat.tensors.push_back(tensor);
+        }
+    }
+    return flat;
+}
+
+} // namespace lpusim::chip

@@ -1,0 +1,73 @@
+#include "lpusim/chip/verify.h"
+
+#include <algorithm>
+#include <array>
+
+#include "lpusim/base/errors.h"
+#include "lpusim/chip/fold.h"
+#include "lpusim/chip/fold_runs.h"
+
+namespace lpusim::chip {
+namespace {
+
+constexpr std::array<Unit, 5> kUnits{Unit::Mem, Unit::MxmWeights, Unit::MxmActivations, Unit::MxmAccumulators,
+                                     Unit::Vxm};
+
+[[nodiscard]] std::int64_t queue_count(const ChipSpec& spec, Unit unit) {
+    switch (unit) {
+    case Unit::Mem:
+        return spec.mem_slices();
+    case Unit::Vxm:
+        return spec.vxm_alus;
+    default:
+        return spec.mxm_planes();
+    }
+}
+
+/// The most queues of a kind occupied at once. On a legal program runs of one queue do not overlap.
+[[nodiscard]] std::int64_t occupied_peak(const std::vector<QueueRun>& runs, Unit unit) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> changes; // (cycle, +1 or -1); ends sort before starts.
+    for (const QueueRun& run : runs) {
+        if (run.use.queue.unit != unit)
+            continue;
+        changes.emplace_back(run.issue.first(), 1);
+        changes.emplace_back(run.issue.last() + 1, -1);
+    }
+    std::sort(changes.begin(), changes.end());
+    std::int64_t now = 0, peak = 0;
+    for (const auto& [cycle, change] : changes)
+        peak = std::max(peak, now += change);
+    return peak;
+}
+
+} // namespace
+
+Verdict verify(const Program& program, const ChipSpec& spec) {
+    const Run run = fold(program, spec, {}, false);
+    Verdict verdict;
+    verdict.cycles = run.cycles;
+    verdict.violation = run.error;
+    verdict.pieces = run.pieces;
+    if (run.error)
+        verdict.message = describe(*run.error, program);
+
+    const std::vector<QueueRun> runs = queue_runs(program, spec);
+    for (const Unit unit : kUnits) {
+        std::int64_t busy_cycles = 0;
+        for (const QueueUse& use : run.units)
+            busy_cycles += use.queue.unit == unit ? use.busy_cycles : 0;
+        UnitUse row{unit, queue_count(spec, unit), occupied_peak(runs, unit), 0.0};
+        if (run.cycles > 0)
+            row.busy_mean = static_cast<double>(busy_cycles) / static_cast<double>(run.cycles);
+        verdict.units.push_back(row);
+    }
+    return verdict;
+}
+
+void require_legal(const Program& program, const ChipSpec& spec) {
+    const Run run = fold(program, spec, {}, false);
+    if (run.error)
+        throw ScheduleError(describe(*run.error, program));
+}
+
+} // namespace lpusim::chip

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lpusim/chip/error.h"
+#include "lpusim/chip/program.h"
+#include "lpusim/chip/run.h"
+#include "lpusim/chip/spec.h"
+
+namespace lpusim::chip {
+
+/// How much of one kind of queue a program uses. A queue is occupied from the first to the last issue of a
+/// run, gaps between its repeats included; it is busy in the cycles in which it issues.
+struct UnitUse {
+    Unit unit = Unit::Mem;
+    std::int64_t queues = 0;        ///< on the chip
+    std::int64_t occupied_peak = 0; ///< most queues occupied in one cycle
+    double busy_mean = 0;           ///< queues busy, averaged over the program's cycles
+
+    friend bool operator==(const UnitUse&, const UnitUse&) = default;
+};
+
+/// What can be said about a program without its data.
+struct Verdict {
+    std::int64_t cycles = 0;
+    /// The first broken rule; none: the schedule is legal.
+    std::optional<ScheduleViolation> violation;
+    /// `violation` as one line; empty if legal.
+    std::string message;
+    /// One row for each kind of queue, in order.
+    std::vector<UnitUse> units;
+    std::int64_t pieces = 0;
+
+    [[nodiscard]] bool legal() const { return !violation.has_value(); }
+};
+
+/// Checks rules 1 to 16 for whole runs. Throws ValueError if the program is not valid for the spec.
+/// Cost: as `fold` without values.
+[[nodiscard]] Verdict verify(const Program& program, const ChipSpec& spec);
+
+/// Throws ScheduleError with the message if the program breaks a rule.
+void require_legal(const Program& program, const ChipSpec& spec);
+
+} // namespace lpusim::chip
