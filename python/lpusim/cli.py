@@ -188,13 +188,18 @@ def _serve(options: argparse.Namespace) -> Answer:
 
 
 def _recommend(options: argparse.Namespace) -> Answer:
+    slo = _slo(options)
+    if slo is None:
+        raise ValueError("recommend needs a limit to meet: --ttft-s, --tpot-s or --e2e-s")
     from lpusim import load_model, recommend
 
     model, trace = load_model(options.model), _trace(options)
+    chosen = {name: getattr(options, name) for name in ("weights", "kv", "price")}
     with _progress("sizing fleets") as report:
-        result = recommend(model, options.candidates, trace, slo=_slo(options), progress=report)
-    specs = (model.config, options.candidates, trace.to_columns())
-    return Answer(result.to_dict(), str(result), YES if result.slo_met else NO, specs, options.seed)
+        result = recommend(model, options.candidates, trace, slo=slo, **chosen, progress=report)
+    machines = [fleet.pool.system.parameters() for fleet in result.fleets if fleet.pool is not None]
+    specs = (model.config, machines, trace.to_columns())
+    return Answer(result.to_dict(), str(result), NO if result.best is None else YES, specs, options.seed)
 
 
 def _pool(text: str, options: argparse.Namespace) -> Any:
@@ -269,11 +274,9 @@ def _parser() -> argparse.ArgumentParser:
     point.add_argument("--input-tokens", type=int, default=1024, help="prompt length (default 1024)")
     point.add_argument("--output-tokens", type=int, default=1024, help="answer length (default 1024)")
     point.add_argument("--context", type=int, help="tokens before the step shown (default: mid-output)")
-    point.add_argument(
-        "--price", type=_price, default="owner", help="owner, rental, or USD per chip and hour"
-    )
     point.add_argument("--utilisation", type=float, default=1.0, help="busy share of wall time (default 1)")
     _add_formats(point)
+    _add_price(point)
 
     serving = _command(commands, "serve", _serve, "a fleet serving a request trace")
     serving.add_argument(
@@ -289,6 +292,8 @@ def _parser() -> argparse.ArgumentParser:
         "candidates", nargs="+", metavar="CHIP", help="chip presets such as lp30, or api:NAME"
     )
     _add_trace(sizing)
+    _add_formats(sizing)
+    _add_price(sizing)
 
     claim = _command(commands, "audit", _audit, "a claim held against facts, physics and prices")
     claim.add_argument("claim", help="claim preset, or a TOML or JSON file")
@@ -318,6 +323,15 @@ def _command(
 def _add_formats(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", help="number format of weights, such as fp8 (default: as published)")
     parser.add_argument("--kv", help="number format of the KV cache")
+
+
+def _add_price(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--price",
+        type=_price,
+        default="owner",
+        help="owner, rental, or USD per chip and hour (default owner)",
+    )
 
 
 def _add_trace(parser: argparse.ArgumentParser) -> None:

@@ -90,6 +90,7 @@ def test_every_preset_can_be_shown(capsys, kind):
             ["estimate", "llama-3.1-8b", "lp30-64", "--price", "low"],
             "must be owner, rental or a number, got 'low'",
         ),
+        (["recommend", "llama-3.1-8b", "lp30"], "recommend needs a limit to meet"),
         (["serve", "--pool", "llama-3.1-8b"], "--pool must be MODEL@SYSTEM or NAME=MODEL@SYSTEM"),
         ([], "the following arguments are required: COMMAND"),
     ],
