@@ -373,7 +373,12 @@ class Timetable:
         unknown = sorted(set(columns) - set(self.runs))
         if unknown:
             raise ValueError(f"runs have no column {unknown[0]!r}; they have {', '.join(self.runs)}")
-        runs = {**self.runs, **{name: np.array(value, dtype=np.int64) for name, value in columns.items()}}
+        runs = dict(self.runs)
+        for name, values in columns.items():
+            column = np.array(values)
+            if column.dtype.kind != "i" and column.size:
+                raise TypeError(f"runs.{name} must hold integers, got {column.dtype}")
+            runs[name] = column.astype(np.int64)
         return Timetable(self.topology, self.transfers, _read_only(runs), self.dependencies)
 
     @property

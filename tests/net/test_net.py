@@ -175,6 +175,7 @@ def test_bad_input_says_what_is_allowed(call, message):
         lambda: net.all_reduce(net.Topology.node(8), 8, chips=["a"]),
         lambda: net.Topology.node(8, link=net.LinkSpec(hop_cycles=270.0)),
         lambda: net.Topology.node(2.0),
+        lambda: net.send(net.Topology.ring(4), 0, 1, size_bytes=9).timetable.with_runs(start_cycle=[0.5]),
     ],
 )
 def test_fractions_are_refused_not_rounded(call):

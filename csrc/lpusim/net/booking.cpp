@@ -46,13 +46,16 @@ namespace {
 
 } // namespace
 
-Readiness later(Readiness ready, std::int64_t cycles) {
-    ready.first_cycle += cycles;
-    ready.last_cycle += cycles;
-    return ready;
-}
-
 Readiness latest(const Readiness& a, const Readiness& b, std::int64_t vector_count) {
+    // The common cases, without a division: alike but for the start, or one over before the other begins.
+    if (a.period_cycles == b.period_cycles && a.width == b.width) {
+        return {std::max(a.first_cycle, b.first_cycle), a.period_cycles, a.width,
+                std::max(a.last_cycle, b.last_cycle)};
+    }
+    if (a.last_cycle <= b.first_cycle)
+        return b;
+    if (b.last_cycle <= a.first_cycle)
+        return a;
     const auto end = [&](const Readiness& ready) {
         return ready.first_cycle + (vector_count - 1) / ready.width * ready.period_cycles;
     };
@@ -68,37 +71,45 @@ Booking::Booking(const Topology& topology, Timetable* record)
 Readiness Booking::send(std::int32_t bundle_index, const Vectors& vectors, const Readiness& ready,
                         std::int64_t period_cycles) {
     const Bundle& bundle = topology_.bundles()[static_cast<std::size_t>(bundle_index)];
-    const LinkSpec& link = topology_.link();
-    assert(vectors.vector_count > 0 && period_cycles >= link.vector_cycles);
+    assert(vectors.vector_count > 0 && period_cycles >= topology_.link().vector_cycles);
     const std::int64_t width = std::min<std::int64_t>(bundle.width, vectors.vector_count);
     const std::int64_t earliest =
         ready.first_cycle + lag_cycles(ready, vectors.vector_count, width, period_cycles);
+    if (bundle.width == 1)
+        return send_on_link(bundle.first_link, 0, 1, vectors, earliest, period_cycles);
     std::int32_t& lane = next_lane_[static_cast<std::size_t>(bundle_index)];
-    std::int64_t start_last = earliest;
-    std::int64_t arrival_last = 0;
+    Readiness sent{.first_cycle = 0, .period_cycles = period_cycles, .width = width};
     for (std::int64_t k = 0; k < width; ++k) {
-        const std::int64_t link_index = bundle.first_link + (lane + k) % bundle.width;
-        std::int64_t& free_cycle = link_free_cycle_[static_cast<std::size_t>(link_index)];
-        const std::int64_t start = std::max(earliest, free_cycle);
-        const std::int64_t count = (vectors.vector_count - k + width - 1) / width;
-        const std::int64_t last = start + (count - 1) * period_cycles;
-        free_cycle = last + period_cycles;
-        start_last = std::max(start_last, start);
-        arrival_last = std::max(arrival_last, last + link.hop_cycles);
-        if (record_ != nullptr) {
-            record_->runs.push_back({.transfer = vectors.transfer,
-                                     .hop = vectors.hop,
-                                     .link = link_index,
-                                     .first_vector = vectors.first_vector + k,
-                                     .vector_step = width,
-                                     .vector_count = count,
-                                     .start_cycle = start,
-                                     .period_cycles = period_cycles});
-        }
+        const Readiness part = send_on_link(bundle.first_link + (lane + k) % bundle.width, k, width, vectors,
+                                            earliest, period_cycles);
+        sent.first_cycle = std::max(sent.first_cycle, part.first_cycle);
+        sent.last_cycle = std::max(sent.last_cycle, part.last_cycle);
     }
     lane = static_cast<std::int32_t>((lane + vectors.vector_count) % bundle.width);
-    last_arrival_cycle_ = std::max(last_arrival_cycle_, arrival_last);
-    return {start_last + link.hop_cycles, period_cycles, width, arrival_last};
+    return sent;
+}
+
+Readiness Booking::send_on_link(std::int64_t link, std::int64_t k, std::int64_t width, const Vectors& vectors,
+                                std::int64_t earliest_cycle, std::int64_t period_cycles) {
+    std::int64_t& free_cycle = link_free_cycle_[static_cast<std::size_t>(link)];
+    const std::int64_t start = std::max(earliest_cycle, free_cycle);
+    const std::int64_t count =
+        width == 1 ? vectors.vector_count : (vectors.vector_count - k + width - 1) / width;
+    const std::int64_t last = start + (count - 1) * period_cycles;
+    free_cycle = last + period_cycles;
+    const std::int64_t hop_cycles = topology_.link().hop_cycles;
+    last_arrival_cycle_ = std::max(last_arrival_cycle_, last + hop_cycles);
+    if (record_ != nullptr) {
+        record_->runs.push_back({.transfer = vectors.transfer,
+                                 .hop = vectors.hop,
+                                 .link = link,
+                                 .first_vector = vectors.first_vector + k,
+                                 .vector_step = width,
+                                 .vector_count = count,
+                                 .start_cycle = start,
+                                 .period_cycles = period_cycles});
+    }
+    return {start + hop_cycles, period_cycles, width, last + hop_cycles};
 }
 
 } // namespace lpusim::net

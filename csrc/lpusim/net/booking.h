@@ -18,7 +18,11 @@ struct Readiness {
 };
 
 /// The same, `cycles` later.
-[[nodiscard]] Readiness later(Readiness ready, std::int64_t cycles);
+[[nodiscard]] inline Readiness later(Readiness ready, std::int64_t cycles) {
+    ready.first_cycle += cycles;
+    ready.last_cycle += cycles;
+    return ready;
+}
 
 /// When both have happened for each of `vector_count` vectors: never before, and by the staircase of the two
 /// that ends sooner once it is moved behind the other.
@@ -28,8 +32,8 @@ struct Readiness {
 ///
 /// Vectors are dealt to the parallel links of a bundle in turn, and a run never starts before the link's last
 /// booking has ended, one period of that booking after its last vector, so no slot is ever given twice
-/// and a chip fed at a slower pace is never fed faster. Cost of a booking: O(links used), no allocation unless
-/// recorded.
+/// and a chip fed at a slower pace is never fed faster. Cost of a booking: O(links used), no allocation
+/// unless recorded.
 class Booking {
   public:
     /// Runs are appended to `record` unless it is null.
@@ -52,6 +56,10 @@ class Booking {
     [[nodiscard]] std::int64_t last_arrival_cycle() const { return last_arrival_cycle_; }
 
   private:
+    /// Every width-th vector from the k-th, on one link.
+    Readiness send_on_link(std::int64_t link, std::int64_t k, std::int64_t width, const Vectors& vectors,
+                           std::int64_t earliest_cycle, std::int64_t period_cycles);
+
     const Topology& topology_;
     Timetable* record_;
     std::int64_t last_arrival_cycle_ = 0;
