@@ -42,21 +42,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. Errors are one message on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # Outermost: it can also come while another error is being told.
+        return _fail("interrupted", INTERRUPTED)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
         options = _parser().parse_args(arguments)
     except SystemExit as leave:  # argparse has already said why.
         return leave.code if isinstance(leave.code, int) else BAD_INPUT
     try:
         answer: Answer = options.run(options)
         _show(answer, options, arguments)
-    except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
     except CapacityError as error:
         return _fail(str(error), NO)
     except BrokenPipeError:
         # The reader has seen enough; the interpreter must not try to flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return YES
-    except (ValueError, TypeError, OSError, ScheduleError, ImportError, MemoryError) as error:
+    except Exception as error:
         if options.traceback:
             raise
         return _fail(_message(error), BAD_INPUT)
@@ -66,7 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _message(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error) or type(error).__name__
+    if isinstance(error, ValueError | TypeError | OSError | ScheduleError | ImportError):
+        return str(error) or type(error).__name__
+    return f"{type(error).__name__}: {error}; this is a mistake of lpusim, which --traceback helps to report"
 
 
 def _fail(message: str, status: int) -> int:

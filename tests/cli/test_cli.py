@@ -135,6 +135,18 @@ def test_what_does_not_fit_is_an_answer_not_a_mistake(capsys, monkeypatch):
     assert (status, out, err) == (1, "", "lpusim: 671 GB do not fit\n")
 
 
+def test_a_mistake_of_ours_is_owned_up_to_in_one_line_unless_asked_where(capsys, monkeypatch):
+    def stumble(*arguments, **options):
+        raise KeyError("oops")
+
+    monkeypatch.setitem(vars(lpusim), "estimate", stumble)
+    status, _, err = run(capsys, "estimate", "llama-3.1-8b", "lp30-64")
+    assert status == 2
+    assert err.startswith("lpusim: KeyError: 'oops'; this is a mistake of lpusim")
+    with pytest.raises(KeyError):
+        run(capsys, "estimate", "llama-3.1-8b", "lp30-64", "--traceback")
+
+
 def test_ctrl_c_exits_with_130_and_writes_nothing(capsys, monkeypatch, tmp_path):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
