@@ -14,7 +14,7 @@ namespace lpusim::timeline {
 ///
 /// Slices on one track must nest: each lies inside or outside every other. Throws ValueError where two
 /// overlap in part, and for all that `validate` refuses. Same timeline, same bytes. Cost: one sort of the
-/// slices, about 30 bytes each.
+/// slices, about 50 bytes each.
 [[nodiscard]] std::string to_perfetto(const Timeline& timeline);
 
 } // namespace lpusim::timeline
