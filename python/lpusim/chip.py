@@ -22,12 +22,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
+from lpusim._format import write_atomic
 from lpusim._names import unknown_name
 
 __all__ = [
@@ -289,6 +291,7 @@ class Run:
         memory: SRAM afterwards.
         units: Instructions issued, by queue such as "mem.w.3"; each keeps its queue busy for one cycle.
         pieces: Work of the engine: run pieces for fold, cycles for tick.
+        program: What ran.
         spec: The chip.
         engine: "fold" or "tick".
     """
@@ -298,6 +301,7 @@ class Run:
     memory: Memory
     units: dict[str, int]
     pieces: int
+    program: Program
     spec: ChipSpec
     engine: str
 
@@ -305,6 +309,25 @@ class Run:
     def time_s(self) -> float:
         """Cycles over the chip's clock."""
         return self.cycles / self.spec.clock_hz
+
+    def to_perfetto(self, path: str | PathLike[str]) -> Path:
+        """Writes a timeline for ui.perfetto.dev: a track a queue, a slice a run of instructions.
+
+        Times are those of superlane 0. Returns the path written.
+
+        Raises:
+            OSError: The file cannot be written; nothing is left half written.
+        """
+        spans = _core.chip.queue_spans(self.program._core, self.spec._core)
+        trace: bytes = _core.timeline.perfetto(
+            tracks=[(queue, -1, "") for queue in spans["queues"]],
+            names=spans["labels"],
+            track=spans["queue"],
+            start_ps=spans["start_ps"],
+            duration_ps=spans["duration_ps"],
+            name=spans["label"],
+        )
+        return write_atomic(path, trace)
 
 
 def verify(program: Program, spec: ChipSpec) -> Verification:
@@ -373,6 +396,7 @@ def run(
         memory=Memory(done),
         units=done.units,
         pieces=done.pieces,
+        program=program,
         spec=spec,
         engine=engine,
     )

@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as trace_pb2
 
 import lpusim
 from lpusim import chip
@@ -175,6 +176,23 @@ def test_without_values_only_time_passes():
     assert result.time_s == result.cycles / 900e6
     with pytest.raises(ValueError, match="without values"):
         result.memory.read("w.0", 0)
+
+
+def test_a_timeline_has_a_track_a_queue_and_a_slice_a_run(tmp_path):
+    program = chip.Program.parse(
+        "@0 mem.w.0 read 0 -> e.0 repeat 9 every 1\n@0 mem.w.1 read 0 -> e.1\n@9 mem.w.1 read 0 -> e.1"
+    )
+    spec = chip.ChipSpec(clock_hz=10**9)
+    path = chip.run(program, spec).to_perfetto(tmp_path / "run.pftrace")
+    trace = trace_pb2.Trace.FromString(path.read_bytes())
+    tracks = [p.track_descriptor.name for p in trace.packet if p.HasField("track_descriptor")]
+    begins = [
+        p.timestamp
+        for p in trace.packet
+        if p.HasField("track_event") and p.track_event.type == p.track_event.TYPE_SLICE_BEGIN
+    ]
+    assert [name for name in tracks if name.startswith("mem")] == ["mem.w.0", "mem.w.1"]
+    assert sorted(begins) == [0, 0, 9]  # at 1 GHz a cycle is a nanosecond
 
 
 def test_progress_reports_and_may_stop_the_run():

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/base/integers.h"
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
 #include "lpusim/chip/access.h"
@@ -93,6 +94,33 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
     return done;
 }
 
+/// Columns for a timeline: one row for each run on each queue; `queue` and `label` index the two lists.
+py::dict queue_spans(const chip::Program& program, const chip::ChipSpec& spec) {
+    chip::validate(program, spec);
+    std::vector<std::string> queues;
+    std::vector<std::string> labels;
+    labels.reserve(program.runs.size());
+    for (const chip::InstructionRun& run : program.runs) {
+        labels.push_back(chip::instruction_text(run.instruction));
+    }
+    std::vector<std::int64_t> queue, label, start_ps, duration_ps;
+    for (const chip::QueueSpan& span : chip::queue_spans(program, spec)) {
+        std::string name = chip::to_string(span.queue);
+        if (queues.empty() || queues.back() != name) {
+            queues.push_back(std::move(name));
+        }
+        const std::int64_t start = cycles_to_ps(span.first_cycle, spec.clock_hz);
+        queue.push_back(static_cast<std::int64_t>(queues.size()) - 1);
+        label.push_back(span.run);
+        start_ps.push_back(start);
+        duration_ps.push_back(cycles_to_ps(span.first_cycle + span.duration_cycles, spec.clock_hz) - start);
+    }
+    return py::dict(
+        py::arg("queues") = queues, py::arg("labels") = labels, py::arg("queue") = to_numpy(std::move(queue)),
+        py::arg("label") = to_numpy(std::move(label)), py::arg("start_ps") = to_numpy(std::move(start_ps)),
+        py::arg("duration_ps") = to_numpy(std::move(duration_ps)));
+}
+
 void bind_spec(py::module_& room) {
     using chip::ChipSpec;
     py::class_<ChipSpec> spec(room, "ChipSpec", "Geometry, clock and latencies of one chip.");
@@ -171,6 +199,8 @@ void bind_chip(py::module_& core) {
     room.def("run", &run_program, py::arg("program"), py::arg("spec"), py::kw_only(), py::arg("inputs"),
              py::arg("engine"), py::arg("values"), py::arg("progress") = py::none(),
              "Runs a program; raises ScheduleError with the first broken rule.");
+    room.def("queue_spans", &queue_spans, py::arg("program"), py::arg("spec"),
+             "When each run keeps each queue, as columns for a timeline.");
     room.def("gemm", &chip::gemm, py::arg("spec"), py::kw_only(), py::arg("m"), py::arg("n"), py::arg("k"));
     room.def("pointwise_add", &chip::pointwise_add, py::arg("spec"), py::kw_only(), py::arg("vectors"));
 }

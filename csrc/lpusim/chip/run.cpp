@@ -1,6 +1,10 @@
 #include "lpusim/chip/run.h"
 
+#include <algorithm>
 #include <map>
+#include <tuple>
+
+#include "lpusim/chip/access.h"
 
 namespace lpusim::chip {
 
@@ -20,6 +24,23 @@ std::vector<QueueUse> queue_uses(const Program& program) {
         uses.push_back({queue, cycles});
     }
     return uses;
+}
+
+std::vector<QueueSpan> queue_spans(const Program& program, const ChipSpec& spec) {
+    std::vector<QueueSpan> spans;
+    for (std::size_t number = 0; number < program.runs.size(); ++number) {
+        const InstructionRun& run = program.runs[number];
+        for (std::int64_t slice = 0; slice < run.slices.count; ++slice) {
+            QueueId queue = run.queue;
+            queue.index += slice;
+            spans.push_back({queue, static_cast<std::int64_t>(number), issue_on_slice(run, slice, spec),
+                             repeat_span_cycles(run) + 1});
+        }
+    }
+    std::sort(spans.begin(), spans.end(), [](const QueueSpan& a, const QueueSpan& b) {
+        return std::tie(a.queue, a.first_cycle, a.run) < std::tie(b.queue, b.first_cycle, b.run);
+    });
+    return spans;
 }
 
 } // namespace lpusim::chip

@@ -35,4 +35,17 @@ struct Run {
 /// The `units` rows, from the program alone. Precondition: the program is valid.
 [[nodiscard]] std::vector<QueueUse> queue_uses(const Program& program);
 
+/// When one run keeps one queue, for a timeline.
+struct QueueSpan {
+    QueueId queue;
+    std::int64_t run = 0;
+    std::int64_t first_cycle = 0;
+    std::int64_t duration_cycles = 0; ///< from the first issue to just after the last
+
+    friend bool operator==(const QueueSpan&, const QueueSpan&) = default;
+};
+
+/// One row for each run and queue, by queue, then time. Precondition: the program is valid.
+[[nodiscard]] std::vector<QueueSpan> queue_spans(const Program& program, const ChipSpec& spec);
+
 } // namespace lpusim::chip

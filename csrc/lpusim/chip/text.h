@@ -30,4 +30,7 @@ namespace lpusim::chip {
 /// parse(to_text(p)) == p for every program.
 [[nodiscard]] std::string to_text(const Program& program);
 
+/// The instruction alone, such as "read 5 -> e.0": no cycle, queue, range or repeat.
+[[nodiscard]] std::string instruction_text(const Instruction& instruction);
+
 } // namespace lpusim::chip

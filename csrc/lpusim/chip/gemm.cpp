@@ -1,51 +1,13 @@
-#include "lpusim/chip/kernels.h"
-
 #include <algorithm>
-#include <cstdlib>
-#include <limits>
 
-#include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
+#include "lpusim/chip/gemm_plan.h"
+#include "lpusim/chip/kernel_parts.h"
 #include "lpusim/chip/layout.h"
 
 namespace lpusim::chip {
 
 namespace {
-
-constexpr std::int64_t kSumBytes = 4; ///< streams and slices of one int32 vector
-
-void check_sizes(const ChipSpec& spec, std::initializer_list<std::pair<const char*, std::int64_t>> sizes) {
-    validate(spec);
-    constexpr std::int64_t kSizeMax = std::int64_t{1} << 31;
-    for (const auto& [name, size] : sizes) {
-        if (size < 1 || size > kSizeMax) {
-            throw ValueError(std::string(name) + " must be from 1 to 2147483648, got " +
-                             std::to_string(size));
-        }
-    }
-}
-
-/// Drops levels that repeat once and joins neighbours that are one longer progression.
-std::vector<Level> joined(const std::vector<Level>& levels) {
-    std::vector<Level> result;
-    for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
-        if (level->count == 1) {
-            continue;
-        }
-        if (!result.empty()) {
-            Level& inner = result.back();
-            if (level->cycles == inner.count * inner.cycles &&
-                level->address_stride == inner.count * inner.address_stride &&
-                level->write_address_stride == inner.count * inner.write_address_stride) {
-                inner.count *= level->count;
-                continue;
-            }
-        }
-        result.push_back(*level);
-    }
-    std::reverse(result.begin(), result.end());
-    return result;
-}
 
 /// A part of the grid outer x inner that is a rectangle; `linear` is its first cell, counted inner first.
 struct Rectangle {
@@ -80,123 +42,6 @@ Direction outward(Hemisphere hemisphere) {
 Direction inward(Hemisphere hemisphere) {
     return hemisphere == Hemisphere::West ? Direction::East : Direction::West;
 }
-
-/// Slices of one hemisphere that a plan takes, and the shortest pass it allows.
-struct Demand {
-    std::int64_t slices = 0;
-    bool weights_fit = true;
-};
-
-std::int64_t load_cycles(const GemmPlan& plan, std::size_t plane) {
-    return div_ceil(plan.tile_columns, plan.load_streams[plane]);
-}
-
-/// Cycles between the end of a plane's loads and the next use of its weights queue and streams.
-std::int64_t install_gap_cycles(const ChipSpec& spec) {
-    return std::max<std::int64_t>(spec.mxm_load_latency_cycles, 1) +
-           std::max<std::int64_t>(spec.mxm_install_latency_cycles, 1) - 1;
-}
-
-/// With an install latency of 0 the next weights are active one cycle before their pass begins.
-std::int64_t early_swap_cycles(const ChipSpec& spec) {
-    return spec.mxm_install_latency_cycles == 0 ? 1 : 0;
-}
-
-Demand complete_plan(GemmPlan& plan, const ChipSpec& spec) {
-    Demand demand;
-    std::int64_t slowest = 0;
-    for (std::size_t plane = 0; plane < plan.load_streams.size(); ++plane) {
-        const std::int64_t loads = load_cycles(plan, plane);
-        const std::int64_t words = checked_multiply(checked_multiply(plan.groups, plan.steps), loads);
-        const std::int64_t slices_deep = div_ceil(words, spec.mem_words_per_slice);
-        demand.weights_fit = demand.weights_fit && slices_deep == 1;
-        demand.slices = checked_add(demand.slices, checked_multiply(plan.load_streams[plane], slices_deep));
-        slowest = std::max(slowest, loads);
-    }
-    const std::int64_t activations = plan.chunk_rows + early_swap_cycles(spec);
-    plan.pass_cycles = std::max(slowest + install_gap_cycles(spec),
-                                plan.streams_exclusive ? activations : slowest + activations);
-    const std::int64_t blocks_per_slice = spec.mem_words_per_slice / plan.chunk_rows;
-    plan.activation_slices = div_ceil(checked_multiply(plan.chunks, plan.steps), blocks_per_slice);
-    plan.output_sets = div_ceil(checked_multiply(plan.groups, plan.chunks), blocks_per_slice);
-    demand.slices = checked_add(demand.slices, plan.activation_slices);
-    demand.slices = checked_add(demand.slices, checked_multiply(kSumBytes * plan.planes, plan.output_sets));
-    return demand;
-}
-
-/// Ways to share the outward streams between the loads of the planes: `width` streams each, the last plane
-/// one less where that leaves a stream free for activations.
-std::vector<GemmPlan> stream_shares(const GemmPlan& shape, const ChipSpec& spec) {
-    std::vector<GemmPlan> shares;
-    const std::int64_t streams = spec.streams_per_direction;
-    const std::int64_t width_max = std::min(spec.mxm_load_streams, streams / shape.planes);
-    for (std::int64_t width = 1; width <= width_max; ++width) {
-        GemmPlan plan = shape;
-        plan.load_streams.assign(static_cast<std::size_t>(shape.planes), width);
-        plan.streams_exclusive = width * shape.planes < streams;
-        shares.push_back(plan);
-        if (!plan.streams_exclusive && width > 1) {
-            --plan.load_streams.back();
-            plan.streams_exclusive = true;
-            shares.push_back(plan);
-        }
-    }
-    return shares;
-}
-
-} // namespace
-
-GemmPlan plan_gemm(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k) {
-    check_sizes(spec, {{"m", m}, {"n", n}, {"k", k}});
-    const std::int64_t lanes = spec.lanes();
-    GemmPlan shape;
-    shape.chunks = div_ceil(m, std::min(spec.mxm_accumulator_vectors, spec.mem_words_per_slice));
-    shape.chunk_rows = div_ceil(m, shape.chunks);
-    shape.steps = div_ceil(k, lanes);
-
-    GemmPlan best;
-    std::int64_t slices_best = std::numeric_limits<std::int64_t>::max();
-    std::int64_t slices_least = slices_best;
-    bool streams_suffice = false;
-    for (shape.planes = spec.mxm_planes_per_hemisphere; shape.planes >= 1 && best.planes == 0;
-         --shape.planes) {
-        if (kSumBytes * shape.planes > spec.streams_per_direction ||
-            shape.planes > spec.streams_per_direction) {
-            continue;
-        }
-        streams_suffice = true;
-        shape.groups = div_ceil(n, 2 * shape.planes * lanes);
-        shape.tile_columns = div_ceil(n, 2 * shape.planes * shape.groups);
-        shape.tiles = div_ceil(n, shape.tile_columns);
-        for (GemmPlan& plan : stream_shares(shape, spec)) {
-            const Demand demand = complete_plan(plan, spec);
-            slices_least = std::min(slices_least, demand.slices);
-            const bool fits = demand.weights_fit && demand.slices <= spec.mem_slices_per_hemisphere;
-            if (fits && (best.planes == 0 || plan.pass_cycles < best.pass_cycles ||
-                         (plan.pass_cycles == best.pass_cycles && demand.slices < slices_best))) {
-                best = plan;
-                slices_best = demand.slices;
-            }
-        }
-    }
-    if (!streams_suffice) {
-        throw ValueError("a product needs at least four streams per direction for its int32 results, got " +
-                         std::to_string(spec.streams_per_direction));
-    }
-    if (best.planes == 0) {
-        const std::int64_t slice_bytes = spec.mem_words_per_slice * lanes;
-        const std::int64_t slices = std::max(slices_least, spec.mem_slices_per_hemisphere + 1);
-        throw CapacityError(
-            "a product of " + std::to_string(m) + " x " + std::to_string(k) + " by " + std::to_string(k) +
-                " x " + std::to_string(n) + " needs " + std::to_string(slices) +
-                " SRAM slices in each hemisphere for weights, activations and results; there are " +
-                std::to_string(spec.mem_slices_per_hemisphere),
-            checked_multiply(2 * slices, slice_bytes), spec.mem_bytes());
-    }
-    return best;
-}
-
-namespace {
 
 /// Emits the runs and tensors of one plan. Slices of a hemisphere, from the VXM outward: results,
 /// activations, weights.
@@ -451,55 +296,6 @@ class GemmBuilder {
 Program gemm(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k) {
     const GemmPlan plan = plan_gemm(spec, m, n, k);
     return GemmBuilder(spec, plan).build(m, n, k);
-}
-
-Program pointwise_add(const ChipSpec& spec, std::int64_t vectors) {
-    check_sizes(spec, {{"vectors", vectors}});
-    const std::int64_t words = spec.mem_words_per_slice;
-    const std::int64_t sets = div_ceil(vectors, words);
-    if (2 * sets > spec.mem_slices_per_hemisphere) {
-        throw CapacityError("an addition of " + std::to_string(vectors) + " vectors needs " +
-                                std::to_string(2 * sets) + " SRAM slices in the east hemisphere; there are " +
-                                std::to_string(spec.mem_slices_per_hemisphere),
-                            checked_multiply(checked_multiply(vectors, 3), spec.lanes()), spec.mem_bytes());
-    }
-    // a flows east and b west, both into ALU 0; the sum flows east.
-    const std::int64_t begin = spec.mem_read_latency_cycles + mem_distance(spec, sets - 1);
-    Program program;
-    const std::int64_t lanes = spec.lanes();
-    for (const char* name : {"a", "b", "c"}) {
-        const auto role = *name == 'c' ? Tensor::Role::Output : Tensor::Role::Input;
-        program.tensors.push_back({name, role, DType::Int8, vectors, lanes, false, lanes, {}});
-    }
-    for (std::int64_t set = 0; set < sets; ++set) {
-        const std::int64_t count = std::min(words, vectors - set * words);
-        const std::int64_t at_vxm = begin + set * words;
-        const std::int64_t read = at_vxm - mem_distance(spec, set) - spec.mem_read_latency_cycles;
-        const std::int64_t write = at_vxm + spec.vxm_alu_latency_cycles + mem_distance(spec, sets + set);
-        const QueueId west{Unit::Mem, Hemisphere::West, set};
-        const QueueId east{Unit::Mem, Hemisphere::East, set};
-        const QueueId result{Unit::Mem, Hemisphere::East, sets + set};
-        program.runs.push_back(
-            {west, read, MemAccess{MemRead{0, {Direction::East, 0}}, {}}, joined({{count, 1, 1, 0}}), {}});
-        program.runs.push_back(
-            {east, read, MemAccess{MemRead{0, {Direction::West, 0}}, {}}, joined({{count, 1, 1, 0}}), {}});
-        program.runs.push_back({result,
-                                write,
-                                MemAccess{{}, MemWrite{0, {Direction::East, 0}}},
-                                joined({{count, 1, 0, 1}}),
-                                {}});
-        const TensorLoop rows{count, 1, 0, 0, 1};
-        program.tensors[0].pieces.push_back({Hemisphere::West, set, 0, set * words, 0, {rows}});
-        program.tensors[1].pieces.push_back({Hemisphere::East, set, 0, set * words, 0, {rows}});
-        program.tensors[2].pieces.push_back({Hemisphere::East, sets + set, 0, set * words, 0, {rows}});
-    }
-    VxmCompute add;
-    add.op = VxmOp::AddSat;
-    add.a = VxmStream{{Direction::East, 0}};
-    add.b = VxmStream{{Direction::West, 0}};
-    add.to = StreamRef{Direction::East, 0};
-    program.runs.push_back({{Unit::Vxm, Hemisphere::West, 0}, begin, add, joined({{vectors, 1, 0, 0}}), {}});
-    return program;
 }
 
 } // namespace lpusim::chip

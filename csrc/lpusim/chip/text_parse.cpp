@@ -1,164 +1,16 @@
 #include "lpusim/chip/text.h"
 
-#include <array>
 #include <bit>
-#include <cctype>
 #include <charconv>
 #include <map>
 #include <utility>
 
 #include "lpusim/base/integers.h"
+#include "lpusim/chip/text_names.h"
 
 namespace lpusim::chip {
 
 namespace {
-
-constexpr std::array<std::pair<VxmOp, std::string_view>, 14> kOperations{{
-    {VxmOp::Pass, "pass"},
-    {VxmOp::Add, "add"},
-    {VxmOp::AddSat, "add_sat"},
-    {VxmOp::Sub, "sub"},
-    {VxmOp::SubSat, "sub_sat"},
-    {VxmOp::Mul, "mul"},
-    {VxmOp::MulSat, "mul_sat"},
-    {VxmOp::Max, "max"},
-    {VxmOp::Min, "min"},
-    {VxmOp::Relu, "relu"},
-    {VxmOp::Mask, "mask"},
-    {VxmOp::Convert, "convert"},
-    {VxmOp::ShiftRight, "shift_right"},
-    {VxmOp::Scale, "scale"},
-}};
-
-// ---- printing
-
-std::string number(std::int64_t value) {
-    return std::to_string(value);
-}
-
-std::string optional_field(const char* name, std::int64_t value) {
-    return value == 0 ? "" : std::string(" ") + name + " " + number(value);
-}
-
-std::string place(Hemisphere hemisphere, std::int64_t slice) {
-    return (hemisphere == Hemisphere::West ? "w." : "e.") + number(slice);
-}
-
-std::string operand_text(const VxmOperand& operand, DType dtype) {
-    if (const auto* stream = std::get_if<VxmStream>(&operand)) {
-        return to_string(stream->from);
-    }
-    if (const auto* chain = std::get_if<VxmChain>(&operand)) {
-        return "alu." + number(chain->alu);
-    }
-    const auto bits = std::get<VxmImmediate>(operand).bits;
-    if (dtype != DType::Fp32) {
-        return "=" + number(bits);
-    }
-    std::array<char, 8> digits{};
-    const auto end =
-        std::to_chars(digits.data(), digits.data() + digits.size(), std::bit_cast<std::uint32_t>(bits), 16);
-    return "=0x" + std::string(digits.data(), end.ptr);
-}
-
-struct InstructionText {
-    std::string operator()(const MemAccess& access) const {
-        std::string text;
-        if (access.read) {
-            text += " read " + number(access.read->address) + " -> " + to_string(access.read->to);
-        }
-        if (access.write) {
-            text += " write " + number(access.write->address) + " <- " + to_string(access.write->from);
-        }
-        return text;
-    }
-
-    std::string operator()(const MxmLoad& load) const {
-        return " load " + number(load.column) + " <- " + to_string(load.from) + " streams " +
-               number(load.streams);
-    }
-
-    std::string operator()(const MxmInstall&) const { return " install"; }
-
-    std::string operator()(const MxmActivate& activate) const {
-        return " activate " + to_string(activate.dtype) + " <- " + to_string(activate.from);
-    }
-
-    std::string operator()(const MxmAccumulate& accumulate) const {
-        return (accumulate.start ? " start " : " add ") + number(accumulate.slot) + target(accumulate.to);
-    }
-
-    std::string operator()(const VxmCompute& compute) const {
-        std::string text = " ";
-        for (const auto& [op, name] : kOperations) {
-            text += op == compute.op ? std::string(name) : "";
-        }
-        text += " " + to_string(compute.dtype);
-        if (compute.result != compute.dtype) {
-            text += " to " + to_string(compute.result);
-        }
-        text += " " + operand_text(compute.a, compute.dtype);
-        if (!std::holds_alternative<std::monostate>(compute.b)) {
-            text += ", " + operand_text(compute.b, operand_b_dtype(compute));
-        }
-        return text + target(compute.to);
-    }
-
-    std::string operator()(const Sync&) const { return " sync"; }
-    std::string operator()(const Notify&) const { return " notify"; }
-
-    static std::string target(const std::optional<StreamRef>& to) {
-        return to ? " -> " + to_string(*to) : "";
-    }
-};
-
-std::string run_text(const InstructionRun& run) {
-    std::string text = "@" + number(run.issue) + " " + to_string(run.queue);
-    const SliceRange& range = run.slices;
-    if (range.count != 1) {
-        text += ".." + number(run.queue.index + range.count - 1);
-    }
-    text += std::visit(InstructionText{}, run.instruction);
-    SliceRange only_count;
-    only_count.count = range.count;
-    if (range != only_count) {
-        text += " each" + optional_field("cycles", range.cycles) +
-                optional_field("address", range.address_stride) +
-                optional_field("write_address", range.write_address_stride) +
-                optional_field("stream", range.stream_stride) +
-                optional_field("write_stream", range.write_stream_stride);
-        if (range.follow) {
-            text += *range.follow == Direction::East ? " follow e" : " follow w";
-        }
-    }
-    for (const Level& level : run.repeat) {
-        text += " repeat " + number(level.count) + " every " + number(level.cycles) +
-                optional_field("address", level.address_stride) +
-                optional_field("write_address", level.write_address_stride);
-    }
-    return text + "\n";
-}
-
-std::string tensor_text(const Tensor& tensor) {
-    std::string text =
-        "tensor " + tensor.name + (tensor.role == Tensor::Role::Input ? " input " : " output ") +
-        to_string(tensor.dtype) + " " + number(tensor.rows) + " x " + number(tensor.columns) + " lanes " +
-        number(tensor.lanes) + (tensor.lanes_along_rows ? " rows" : " columns") + "\n";
-    for (const TensorPiece& piece : tensor.pieces) {
-        text += "piece " + place(piece.hemisphere, piece.slice) + " address " + number(piece.address) +
-                " row " + number(piece.row) + " column " + number(piece.column);
-        for (const TensorLoop& loop : piece.loops) {
-            text += " loop " + number(loop.count) + optional_field("row", loop.row_stride) +
-                    optional_field("column", loop.column_stride) +
-                    optional_field("slice", loop.slice_stride) +
-                    optional_field("address", loop.address_stride);
-        }
-        text += "\n";
-    }
-    return text;
-}
-
-// ---- parsing
 
 /// One line as words; a comma is a word of its own.
 class Line {
@@ -200,7 +52,8 @@ class Line {
     }
 
     void expect(std::string_view word) {
-        const std::string quoted = "'" + std::string(word) + "'";
+        std::string quoted("'");
+        quoted.append(word).append("'");
         if (next(quoted) != word) {
             refuse_word("expected " + quoted);
         }
@@ -238,8 +91,8 @@ class Line {
     }
 
     [[noreturn]] void fail(std::size_t column, const std::string& what) const {
-        throw ValueError("line " + std::to_string(number_) + ", column " + std::to_string(column + 1) + ": " +
-                         what);
+        throw ValueError(std::string("line ") + std::to_string(number_) + ", column " +
+                         std::to_string(column + 1) + ": " + what);
     }
 
     std::string_view text_;
@@ -260,7 +113,8 @@ class Parser {
             if (!line.done()) {
                 statement(line);
                 if (!line.done()) {
-                    line.refuse("expected the end of the line, got '" + std::string(line.peek()) + "'");
+                    line.refuse(std::string("expected the end of the line, got '") +
+                                std::string(line.peek()) + "'");
                 }
             }
         }
@@ -550,7 +404,7 @@ class Parser {
         const std::string_view word = line.next("an operation");
         bool known = false;
         std::string names;
-        for (const auto& [op, name] : kOperations) {
+        for (const auto& [op, name] : kVxmOpNames) {
             names += (names.empty() ? "" : ", ") + std::string(name);
             if (word == name) {
                 parsed.op = op;
@@ -612,17 +466,6 @@ class Parser {
 
 Program parse(std::string_view text) {
     return Parser().parse(text);
-}
-
-std::string to_text(const Program& program) {
-    std::string text;
-    for (const Tensor& tensor : program.tensors) {
-        text += tensor_text(tensor);
-    }
-    for (const InstructionRun& run : program.runs) {
-        text += run_text(run);
-    }
-    return text;
 }
 
 } // namespace lpusim::chip

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
+#include "lpusim/chip/isa.h"
+#include "lpusim/chip/spec.h"
+
+/// What the builders share.
+namespace lpusim::chip {
+
+/// Checks the spec and that every size is from 1 to 2^31. Throws ValueError naming the size.
+void check_sizes(const ChipSpec& spec, std::initializer_list<std::pair<const char*, std::int64_t>> sizes);
+
+/// Drops levels that repeat once and joins neighbours that are one longer progression.
+[[nodiscard]] std::vector<Level> joined(const std::vector<Level>& levels);
+
+} // namespace lpusim::chip
