@@ -239,6 +239,7 @@ def serve_screen(result: ServeResult) -> str:
 
 #: What a screen shows of a fleet: title, name in `Fleet.values`, unit.
 _FLEET_ROWS = (
+    ("chips", "chip_count", ""),
     ("TTFT p50", "ttft_p50_s", "s"),
     ("TTFT p99", "ttft_p99_s", "s"),
     ("TPOT p50", "tpot_p50_s", "s"),
@@ -265,7 +266,6 @@ def recommendation_screen(answer: Recommendation) -> str:
     fleets = answer.fleets
     rows = [
         ["model", *(fleet.model.name for fleet in fleets)],
-        ["chips", *(number(fleet.chip_count) for fleet in fleets)],
         ["fits", *("no" if fleet.pool is None else "yes" for fleet in fleets)],
         ["meets the limits", *("yes" if fleet.meets_slo else "no" for fleet in fleets)],
     ]

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
+from lpusim._cost import Cost, Energy
+from lpusim._fleet import Bill, bill_of_pool, cost_of, energy_of
 from lpusim._trace import Trace
 
 __all__ = ["Columns", "Pool", "ServeResult", "Slo", "gpu_timing", "serve"]
@@ -171,6 +173,7 @@ class ServeResult:
             duration_s), kv_capacity_tokens, kv_share_mean and kv_share_peak (reserved, over capacity).
         duration_s: First arrival to last token.
         slo, policy, seed, trace_name, trace_description: What was asked.
+        fleet: The pools that served, as given.
     """
 
     requests: Columns
@@ -181,6 +184,35 @@ class ServeResult:
     seed: int
     trace_name: str
     trace_description: str
+    fleet: tuple[Pool, ...]
+
+    @functools.cached_property
+    def bills(self) -> tuple[Bill, ...]:
+        """What each pool cost and drew over the run, in the order of `fleet`."""
+        rows = [{name: column[i] for name, column in self.pools.items()} for i in range(len(self.fleet))]
+        return tuple(bill_of_pool(pool, row) for pool, row in zip(self.fleet, rows, strict=True))
+
+    @functools.cached_property
+    def cost(self) -> Cost:
+        """All pools together, at owner's cost (APIs at list price); see `Cost`."""
+        done = self.finished
+        return cost_of(
+            self.bills,
+            duration_s=self.duration_s,
+            input_tokens=int(self.requests.input_tokens[done].sum()),
+            output_tokens=int(self.requests.output_tokens[done].sum()),
+            requests=int(done.sum()),
+        )
+
+    @property
+    def energy(self) -> Energy:
+        """Joules per output token at three boundaries; NaN where an API pool took part."""
+        return energy_of(self.bills, output_tokens=int(self.requests.output_tokens[self.finished].sum()))
+
+    @property
+    def joules_per_token(self) -> float:
+        """Joules per output token at the meter; NaN where an API pool took part."""
+        return self.energy.facility
 
     @functools.cached_property
     def finished(self) -> NDArray[np.bool_]:
@@ -282,6 +314,10 @@ class ServeResult:
         result["mean_itl_ms"] = spans / gaps * 1e3 if gaps else None
         return result
 
+    def _priced(self, of: Callable[[], Any]) -> Any:
+        """None where a pool is only a timing: it has no price and no power."""
+        return None if any(pool.system is None for pool in self.fleet) else of()
+
     def _max_concurrent(self) -> int:
         """Most requests between arrival and finish at one time; one that ends as another arrives has left."""
         done = self.finished
@@ -313,6 +349,13 @@ class ServeResult:
             "pools": [
                 {name: values[i] for name, values in pools.items()} for i in range(len(self.pools.name))
             ],
+            "cost": self._priced(lambda: self.cost.to_dict()),
+            "joules_per_token": self._priced(
+                lambda: {
+                    name: value if math.isfinite(value := getattr(self.energy, name)) else None
+                    for name in ("chip", "it", "facility")
+                }
+            ),
         }
 
 
@@ -380,6 +423,7 @@ def serve(
         seed=seed,
         trace_name=trace.name,
         trace_description=trace.description,
+        fleet=tuple(pools),
     )
 
 

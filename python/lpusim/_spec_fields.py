@@ -113,6 +113,8 @@ def section_fields(kind: str, section: str) -> tuple[SpecField, ...] | None:
         return _core_fields("chip", "ChipSpec", optional=True)
     if section == "gpu":
         return _core_fields("device", "GpuSpec", optional=False)
+    if section == "lower":
+        return _core_fields("lower", "LowerSpec", optional=True)
     return {"link": _LINK, "memory": _MEMORY, "compute": _COMPUTE, "power": _POWER, "cost": _COST}.get(
         section
     )

@@ -38,7 +38,6 @@ __all__ = [
     "Program",
     "Run",
     "Tensor",
-    "UnitUse",
     "Verification",
     "gemm",
     "pointwise_add",
@@ -120,8 +119,7 @@ class ChipSpec:
         preset = load_chip(ref)
         if preset.kind != "lpu":
             raise ValueError(f"{preset.name!r} is a {preset.kind}, not an LPU: it has no chip to program")
-        fields: dict[str, Any] = {name: entry.value for name, entry in preset.sections["chip"].items()}
-        return cls(**fields)
+        return cls(**{name: parameter.value for name, parameter in preset.sections["chip"].items()})
 
     def replace(self, **fields: int) -> ChipSpec:
         """A copy with some fields changed.
@@ -249,37 +247,16 @@ class Program:
 
 
 @dataclass(frozen=True)
-class UnitUse:
-    """How much of one kind of queue a program uses.
-
-    Attributes:
-        unit: "mem", "mxm.weights", "mxm.activations", "mxm.accumulators" or "vxm".
-        queues: Queues of the kind on the chip.
-        occupied_peak: Most of them occupied in one cycle, gaps inside a repeat included.
-        busy_mean: Queues that issue in a cycle, averaged over the program.
-    """
-
-    unit: str
-    queues: int
-    occupied_peak: int
-    busy_mean: float
-
-
-@dataclass(frozen=True)
 class Verification:
     """What a legal program amounts to.
 
     Attributes:
         cycles: From cycle 0 to the end of the last access on the last superlane.
-        pieces: Run pieces the proof took.
         fetch_bytes: Instruction text fetched, in bytes.
-        units: One row for each kind of queue.
     """
 
     cycles: int
-    pieces: int
     fetch_bytes: int
-    units: tuple[UnitUse, ...]
 
 
 class Memory:
@@ -368,13 +345,8 @@ def verify(program: Program, spec: ChipSpec) -> Verification:
         ...
         lpusim.errors.ScheduleError: cycle 7: run 0 on mem.w.3 reads stream e.0, which carries nothing here
     """
-    proof = _core.chip.verify(program._core, spec._core)
-    return Verification(
-        cycles=proof["cycles"],
-        pieces=proof["pieces"],
-        fetch_bytes=proof["fetch_bytes"],
-        units=tuple(UnitUse(*row) for row in proof["units"]),
-    )
+    done = _core.chip.run(program._core, spec._core, inputs=[], engine="fold", values=False)
+    return Verification(cycles=done.cycles, fetch_bytes=program.fetch_bytes(spec))
 
 
 def run(

@@ -128,15 +128,6 @@ def test_what_does_not_fit_says_what_is_short():
     assert caught.value.required_bytes > caught.value.available_bytes == 220 * 2**20
 
 
-def test_many_rows_keep_all_four_planes_busy():
-    spec = chip.ChipSpec()
-    proof = chip.verify(chip.gemm(spec, 2048, 2048, 2048), spec)
-    activations = {use.unit: use for use in proof.units}["mxm.activations"]
-    assert activations.queues == activations.occupied_peak == 4
-    # 2 groups x 4 chunks x 7 steps of 512 rows on each of four planes.
-    assert activations.busy_mean == 4 * 28_672 / proof.cycles > 3.9
-
-
 # ---- programs
 
 

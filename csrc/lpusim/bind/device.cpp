@@ -1,7 +1,9 @@
 #include "lpusim/device/gpu.h"
 
+#include <algorithm>
 #include <memory>
 #include <pybind11/stl.h>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -78,7 +80,27 @@ void bind_gpu(py::module_& device) {
         .def(py::init<const GpuSpec&, std::int64_t, const model::Load&, std::string_view>(), py::arg("spec"),
              py::kw_only(), py::arg("chip_count"), py::arg("load"), py::arg("weights"))
         .def_property_readonly("chip_count", &GpuTiming::chip_count)
-        .def_property_readonly("stage_count", &GpuTiming::stage_count);
+        .def_property_readonly("stage_count", &GpuTiming::stage_count)
+        .def(
+            "decode_parts_s",
+            [](const GpuTiming& self, std::int64_t sequences, std::int64_t context_tokens) {
+                if (sequences < 1 || context_tokens < 0) {
+                    throw ValueError(
+                        "a decode step needs at least 1 sequence and a context of at least 0, got " +
+                        std::to_string(sequences) + " and " + std::to_string(context_tokens));
+                }
+                const device::GpuStepParts parts = self.parts({0, 0, sequences, context_tokens});
+                py::dict result;
+                const bool is_memory_bound = parts.memory_s >= parts.compute_s;
+                result[is_memory_bound ? "memory" : "compute"] = std::max(parts.memory_s, parts.compute_s);
+                result["all_reduce"] = parts.all_reduce_s;
+                result["overhead"] = parts.fixed_s;
+                return result;
+            },
+            py::kw_only(), py::arg("sequences"), py::arg("context_tokens"),
+            "Seconds of one decode step by what binds: memory or compute, all_reduce, overhead. "
+            "`context_tokens` is the "
+            "sum over the sequences.");
 }
 
 } // namespace

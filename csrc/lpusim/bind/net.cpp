@@ -34,7 +34,8 @@ std::vector<Row> to_rows(std::string_view table_name, const std::map<std::string
     for (std::size_t c = 0; c < Count; ++c) {
         const auto found = table.find(std::string(columns[c].name));
         if (found == table.end()) {
-            throw ValueError(std::string(table_name) + " has no column '" + std::string(columns[c].name) + "'");
+            throw ValueError(std::string(table_name) + " has no column '" + std::string(columns[c].name) +
+                             "'");
         }
         if (found->second.ndim() != 1) {
             throw ValueError(std::string(table_name) + "." + found->first + " must have one dimension, got " +
@@ -63,7 +64,7 @@ void bind_spec(py::module_& room, const char* name, std::span<const Field<Spec>>
 
 void bind_topology(py::module_& room) {
     using net::Topology;
-    py::class_<Topology>(room, "Topology", "Chips and the links between them.")
+    py::class_<Topology, std::shared_ptr<Topology>>(room, "Topology", "Chips and the links between them.")
         .def(py::init([](std::string name, std::int64_t chip_count,
                          const std::vector<std::array<std::int32_t, 3>>& edges, const net::LinkSpec& link) {
                  std::vector<net::Cable> cables;
@@ -170,9 +171,7 @@ void bind_collectives(py::module_& room) {
     room.def(
         "broadcast",
         [](const Topology& topology, std::int32_t source, const Chips& chips, std::int64_t size_bytes,
-           bool record) {
-            return net::broadcast(topology, source, chips, size_bytes, {.record = record});
-        },
+           bool record) { return net::broadcast(topology, source, chips, size_bytes, {.record = record}); },
         py::arg("topology"), py::arg("source"), py::arg("chips"), py::arg("size_bytes"), py::arg("record"),
         unlocked);
     room.def(

@@ -135,7 +135,7 @@ double GpuTiming::distinct_experts(double tokens) const {
     return experts * (1 - real_exp(tokens * log_not_chosen_));
 }
 
-std::int64_t GpuTiming::step_ps(const BatchStep& step) const {
+GpuStepParts GpuTiming::parts(const BatchStep& step) const {
     const std::int64_t token_count = step.prefill_tokens + step.decode_sequences;
     assert(token_count > 0);
     const auto tokens = static_cast<double>(token_count);
@@ -165,11 +165,18 @@ std::int64_t GpuTiming::step_ps(const BatchStep& step) const {
     bytes += share * (read_context * static_cast<double>(load_.kv_bytes_per_token) +
                       window_context * static_cast<double>(load_.window_kv_bytes_per_token));
 
-    const double roof_s = std::max(flops / flops_per_s_, bytes / memory_bytes_per_s_);
-    const double all_reduce_s = all_reduce_bytes_factor_ * kAllReducesPerLayer *
-                                static_cast<double>(load_.layers) * micro_batch *
-                                static_cast<double>(load_.hidden) * kActivationBytes;
-    const double total_ps = (roof_s + all_reduce_s + fixed_s_) * kPicosecondsPerSecondReal;
+    return {.compute_s = flops / flops_per_s_,
+            .memory_s = bytes / memory_bytes_per_s_,
+            .all_reduce_s = all_reduce_bytes_factor_ * kAllReducesPerLayer *
+                            static_cast<double>(load_.layers) * micro_batch *
+                            static_cast<double>(load_.hidden) * kActivationBytes,
+            .fixed_s = fixed_s_};
+}
+
+std::int64_t GpuTiming::step_ps(const BatchStep& step) const {
+    const GpuStepParts time = parts(step);
+    const double total_s = std::max(time.compute_s, time.memory_s) + time.all_reduce_s + time.fixed_s;
+    const double total_ps = total_s * kPicosecondsPerSecondReal;
     return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(total_ps + 0.5)));
 }
 

@@ -38,6 +38,14 @@ void validate(const GpuSpec& spec);
 /// fp4 -> fp8 -> fp16, int8 -> fp16. Throws ValueError for any other name.
 [[nodiscard]] double matmul_flops_per_s(const GpuSpec& spec, std::string_view weights);
 
+/// Where an iteration's time goes. Of compute and memory only the longer counts.
+struct GpuStepParts {
+    double compute_s = 0;
+    double memory_s = 0;
+    double all_reduce_s = 0;
+    double fixed_s = 0;
+};
+
 /// Iteration times of `chip_count` chips that share one model.
 ///
 /// Up to `scale_up_chips` chips are one tensor-parallel group. Beyond it, whole groups follow each other as a
@@ -61,6 +69,8 @@ class GpuTiming final : public BatchTiming {
 
     /// Picoseconds, rounded once, at least 1. Pure: the same step always takes the same time.
     [[nodiscard]] std::int64_t step_ps(const BatchStep& step) const override;
+
+    [[nodiscard]] GpuStepParts parts(const BatchStep& step) const;
 
     /// floor(bytes left beside the weights / bytes one token adds), in integers.
     /// Window layers are charged as if they grew: a lower bound of the capacity for models that have them.

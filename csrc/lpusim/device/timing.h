@@ -8,7 +8,8 @@ namespace lpusim::device {
 
 /// A pipelined machine (LPU): work enters stage 0 one item at a time and leaves the last stage.
 /// An item is one decode token of one sequence, or one prefill chunk of one sequence.
-/// Row p of a table holds for contexts of more than p and at most p + 1 pages (row 0 includes the empty context).
+/// Row p of a table holds for contexts of more than p and at most p + 1 pages (row 0 includes the empty
+/// context).
 struct PipelineTiming {
     std::int64_t stage_count = 0;
     std::int64_t page_tokens = 0;

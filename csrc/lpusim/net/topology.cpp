@@ -31,8 +31,8 @@ void check_cable(const Cable& cable, std::int64_t chip_count) {
 } // namespace
 
 Topology::Topology(std::string name, std::int64_t chip_count, std::span<const Cable> cables,
-                   const LinkSpec& link, std::int32_t chips_per_node)
-    : name_(std::move(name)), link_(link), chips_per_node_(chips_per_node) {
+                   const LinkSpec& link, std::int32_t chips_per_node, std::int32_t symmetry_chips)
+    : name_(std::move(name)), link_(link), chips_per_node_(chips_per_node), symmetry_chips_(symmetry_chips) {
     validate(link);
     if (chip_count < 1 || chip_count > kChipMax) {
         throw ValueError("a topology has 1 to " + std::to_string(kChipMax) + " chips, got " +

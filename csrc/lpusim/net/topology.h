@@ -34,15 +34,19 @@ class Topology {
     static constexpr std::int64_t kLinkMax = 16'777'216;
 
     /// Cables between the same two chips are joined. `chips_per_node`: the chips that stay together where the
-    /// bisection cuts, consecutive ids. Throws ValueError for a chip that is not there, a cable from a chip
-    /// to itself, a link count below 1, too many of either, and a graph that is not connected.
+    /// bisection cuts, consecutive ids. `symmetry_chips`: see below. Throws ValueError for a chip that is not
+    /// there, a cable from a chip to itself, a link count below 1, too many of either, and a graph that is
+    /// not connected.
     Topology(std::string name, std::int64_t chip_count, std::span<const Cable> cables, const LinkSpec& link,
-             std::int32_t chips_per_node = 1);
+             std::int32_t chips_per_node = 1, std::int32_t symmetry_chips = 0);
 
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] const LinkSpec& link() const { return link_; }
     [[nodiscard]] std::int32_t chip_count() const { return chip_count_; }
     [[nodiscard]] std::int32_t chips_per_node() const { return chips_per_node_; }
+    /// Adding this to every chip id maps cables to cables, as long as all ids stay below the largest multiple
+    /// of it; 0 where no such number is known. Equal groups that differ by a multiple of it cost the same.
+    [[nodiscard]] std::int32_t symmetry_chips() const { return symmetry_chips_; }
     /// Links, each counted once although it carries both directions.
     [[nodiscard]] std::int32_t link_count() const { return directed_link_count_ / 2; }
     [[nodiscard]] std::int32_t directed_link_count() const { return directed_link_count_; }
@@ -78,6 +82,7 @@ class Topology {
     LinkSpec link_;
     std::int32_t chip_count_ = 0;
     std::int32_t chips_per_node_ = 1;
+    std::int32_t symmetry_chips_ = 0;
     std::int32_t directed_link_count_ = 0;
     std::vector<Bundle> bundles_;
     std::vector<std::int32_t> first_bundle_;

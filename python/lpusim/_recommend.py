@@ -1,0 +1,509 @@
+"""`recommend`: the smallest fleet of each kind of machine that serves a trace within an SLO."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lpusim._cost import Cost, Energy, Price
+from lpusim._estimate import Bound, bounds_of, pool_timing
+from lpusim._fleet import bill_of_pool, cost_of, energy_of
+from lpusim._machine import LpuPlan, batch_plan, native_format, stages_needed
+from lpusim._model import Model, load_model
+from lpusim._presets import presets
+from lpusim._serve import Pool, ServeResult, Slo, serve
+from lpusim._system import System, load_system
+from lpusim._trace import Trace
+from lpusim.errors import CapacityError
+
+__all__ = ["Fleet", "Recommendation", "recommend"]
+
+_CHIPS_MAX = 16_384
+_REPLICAS_MAX = 4_096
+_GPU_GROUPS = (1, 2, 4, 8, 16, 32)
+_TENSOR_CHIPS_MAX = 256
+#: What `Fleet.values` holds, and what a value is when the fleet no longer fits.
+_VALUES = {
+    "chip_count": math.inf,
+    "ttft_p50_s": math.inf,
+    "ttft_p99_s": math.inf,
+    "tpot_p50_s": math.inf,
+    "tpot_p99_s": math.inf,
+    "tokens_per_second_per_user": 0.0,
+    "tokens_per_second": 0.0,
+    "goodput_requests_per_second": 0.0,
+    "slo_attainment": 0.0,
+    "usd_per_million_output_tokens_used": math.inf,
+    "usd_per_million_output_tokens_reserved": math.inf,
+    "usd_per_month": math.inf,
+    "joules_per_token": math.inf,
+    "utilisation": 0.0,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Fleet:
+    """One candidate: the smallest fleet found, or why there is none.
+
+    Attributes:
+        candidate: The chip preset, or "api:NAME".
+        chip_count: Chips of all replicas; 0 for an API and where nothing fits.
+        meets_slo: Whether the SLO holds on the trace.
+        short: What is missing, in words; empty when the SLO holds.
+        pool: The fleet; None where nothing fits.
+        plan: How the model lies on one replica.
+        result: The run of the trace; None where nothing fits.
+        cost, energy: Of the run.
+        values: The columns of the table, by name with unit.
+    """
+
+    candidate: str
+    model: Model
+    chip_count: int
+    meets_slo: bool
+    short: str
+    pool: Pool | None = None
+    plan: Any = None
+    result: ServeResult | None = None
+    cost: Cost | None = None
+    energy: Energy | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+    _evaluate: Callable[[System], Mapping[str, float]] | None = field(default=None, repr=False)
+
+    @functools.cached_property
+    def bounds(self) -> dict[str, Bound]:
+        """Name -> (low, high) of `values` over the ranges of the machine's assumed parameters."""
+        if self._evaluate is None or self.pool is None:
+            return {}
+        return bounds_of(self.pool.system, self._evaluate)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; units are in the key names."""
+
+        def finite(value: float) -> float | None:
+            return value if math.isfinite(value) else None
+
+        return {
+            "candidate": self.candidate,
+            "model": self.model.name,
+            "chip_count": self.chip_count,
+            "replicas": self.pool.replicas if self.pool else 0,
+            "fits": self.pool is not None,
+            "meets_slo": self.meets_slo,
+            "short": self.short,
+            "plan": self.plan.to_dict() if self.plan is not None else None,
+            "values": {name: finite(value) for name, value in self.values.items()},
+            "bounds": {
+                name: {"low": finite(b.low), "high": finite(b.high), "widened_most_by": b.widened_by}
+                for name, b in self.bounds.items()
+            },
+            "cost": self.cost.to_dict() if self.cost else None,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Recommendation:
+    """The candidates side by side, in the order given."""
+
+    fleets: tuple[Fleet, ...]
+    slo: Slo
+    trace_name: str
+    trace_description: str
+
+    @property
+    def best(self) -> Fleet | None:
+        """The fleet that meets the SLO for the least money a month; None when none does."""
+        good = [f for f in self.fleets if f.meets_slo]
+        return min(good, key=lambda f: f.values["usd_per_month"], default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "slo": self.slo.to_dict(),
+            "trace": {"name": self.trace_name, "description": self.trace_description},
+            "best": self.best.candidate if self.best else None,
+            "fleets": [fleet.to_dict() for fleet in self.fleets],
+        }
+
+    def __str__(self) -> str:
+        from lpusim._format import recommendation_screen
+
+        return recommendation_screen(self)
+
+
+def recommend(
+    model: Model | str | Mapping[str, Any],
+    candidates: Sequence[str],
+    trace: Trace,
+    *,
+    slo: Slo,
+    weights: str | None = None,
+    kv: str | None = None,
+    price: Price = "owner",
+    progress: Callable[[int, int], None] | None = None,
+) -> Recommendation:
+    """Find, for each candidate, the fewest chips that serve `trace` within `slo`.
+
+    An LPU fleet is one or more equal pipelines (tensor x pipeline partitions of all sizes are tried), a GPU
+    fleet one or more equal tensor-parallel groups. Every fleet that is tried runs the whole trace.
+
+    Args:
+        model: A `Model`, or anything `load_model` takes.
+        candidates: Chip presets such as "lp30" or "h200", and "api:NAME".
+        trace: The load.
+        slo: What must hold.
+        weights: Number format of the weights on every candidate; None as in `estimate`.
+        kv: Number format of the KV cache; None is "fp16".
+        price: As in `estimate`.
+        progress: Called with (candidates done, candidates in all).
+
+    Raises:
+        ValueError: A candidate is unknown, or the trace is empty.
+
+    Examples:
+        >>> import lpusim
+        >>> trace = lpusim.generate_trace(20, requests_per_s=1)
+        >>> answer = lpusim.recommend("llama-3.1-8b", ["h100"], trace, slo=lpusim.Slo(ttft_s=2, tpot_s=0.1))
+        >>> answer.fleets[0].chip_count
+        1
+    """
+    model = model if isinstance(model, Model) else load_model(model)
+    if isinstance(candidates, str) or not candidates:
+        raise TypeError(f"candidates must be a list of chip presets or APIs, got {candidates!r}")
+    if len(trace.arrival_ps) == 0:
+        raise ValueError("the trace is empty: there is nothing to serve")
+    systems = [_candidate(name) for name in candidates]
+    fleets = []
+    for done, (name, system) in enumerate(zip(candidates, systems, strict=True)):
+        if progress is not None:
+            progress(done, len(candidates))
+        search = _Search(model, name, system, trace, slo, weights, kv, price)
+        fleets.append({"lpu": search.lpu, "api": search.api}.get(system.kind, search.gpu)())
+    if progress is not None:
+        progress(len(candidates), len(candidates))
+    return Recommendation(tuple(fleets), slo, trace.name, trace.description)
+
+
+def _candidate(name: str) -> System:
+    if not isinstance(name, str):
+        raise TypeError(f"a candidate is a chip preset or api:NAME, got {name!r}")
+    if name.startswith("api:"):
+        return load_system(name)
+    if name in presets()["chips"]:
+        return load_system(f"{name}-1")
+    known = [*presets()["chips"], *(f"api:{api}" for api in presets()["prices"])]
+    from lpusim._names import unknown_name
+
+    raise unknown_name("candidate", name, known)
+
+
+class _Search:
+    """The search for one candidate."""
+
+    def __init__(
+        self,
+        model: Model,
+        name: str,
+        system: System,
+        trace: Trace,
+        slo: Slo,
+        weights: str | None,
+        kv: str | None,
+        price: Price,
+    ) -> None:
+        self.model, self.name, self.system, self.trace, self.slo = model, name, system, trace, slo
+        self.weights = weights or native_format(model, system)
+        self.kv = kv or "fp16"
+        self.price = price
+        self.context = int((trace.input_tokens + trace.output_tokens).max())
+
+    def api(self) -> Fleet:
+        """An API has no size: it meets the SLO or not."""
+        try:
+            pool = Pool(self.model, self.system, name=self.name)
+            result = serve([pool], self.trace, slo=self.slo)
+        except ValueError as error:
+            return Fleet(self.name, self.model, 0, False, str(error))
+        return self._fleet(pool, result, plan=None, evaluate=None)
+
+    def gpu(self) -> Fleet:
+        """Groups of 1 to 32 GPUs, each with the fewest replicas that do."""
+        best: tuple[int, Pool, ServeResult] | None = None
+        shortest: CapacityError | None = None
+        for group in _GPU_GROUPS:
+            system = self.system.with_chips(group)
+            try:
+                batch_plan(self.model, system, weights=self.weights, kv=self.kv)
+            except CapacityError as error:
+                shortest = error
+                continue
+            except ValueError:
+                continue
+            limit = _CHIPS_MAX if best is None else best[0] - 1
+            found = self._fewest(lambda n, s=system: self._pool(s, replicas=n), 1, limit // group)
+            if found is not None and (best is None or found[0] * group < best[0]):
+                best = (found[0] * group, found[1], found[2])
+        if best is not None:
+            return self._gpu_fleet(best[1], best[2])
+        if shortest is not None and shortest.smallest_chip_count > _GPU_GROUPS[-1]:
+            return Fleet(self.name, self.model, 0, False, str(shortest))
+        return self._nearest(self._pool(self.system.with_chips(_GPU_GROUPS[-1]), replicas=1))
+
+    def lpu(self) -> Fleet:
+        """Partitions in order of size: pipelines first, then replicas of them."""
+        best: tuple[int, Pool, ServeResult] | None = None
+        if not self._stage_counts:
+            return Fleet(self.name, self.model, 0, False, self._shortage())
+        for tensor_chips, low in self._stage_counts.items():
+            limit = _CHIPS_MAX if best is None else best[0] - 1
+            if low * tensor_chips > limit:
+                break
+            found = self._fewest_chips(tensor_chips, low, limit)
+            if found is not None:
+                best = found
+        if best is None:
+            tensor_chips, low = next(iter(self._stage_counts.items()))
+            pool = self._lpu_pool(tensor_chips, low, 1)
+            return self._lpu_fleet(pool, serve([pool], self.trace, slo=self.slo))
+        return self._lpu_fleet(best[1], best[2])
+
+    def _fewest_chips(self, tensor_chips: int, low: int, limit: int) -> tuple[int, Pool, ServeResult] | None:
+        """The smallest fleet of such groups: one longer pipeline, else equal ones side by side."""
+        high = min(int(self.model.layers) + 2, limit // tensor_chips)
+        longer = self._fewest(lambda stages: self._lpu_pool(tensor_chips, stages, 1), low, high)
+        if longer is not None:
+            return longer[0] * tensor_chips, longer[1], longer[2]
+        best = None
+        for stages in sorted({low, high}):
+            chips = tensor_chips * stages
+            more = self._fewest(
+                lambda n, stages=stages: self._lpu_pool(tensor_chips, stages, n), 2, limit // chips
+            )
+            if more is not None:
+                best = (more[0] * chips, more[1], more[2])
+                limit = best[0] - 1
+        return best
+
+    def _shortage(self) -> str:
+        """Why no partition holds the model, in the words of the smallest machine's refusal."""
+        try:
+            self._timing(self.system, (1, 1))
+        except CapacityError as error:
+            return str(error)
+        return "no partition holds the model and one request"
+
+    def _tensor_sizes(self) -> Iterator[int]:
+        """Parts of a node, whole nodes."""
+        node = 8
+        yield from (1, 2, 4)
+        yield from range(node, _TENSOR_CHIPS_MAX + 1, node)
+
+    @functools.cached_property
+    def _stage_counts(self) -> dict[int, int]:
+        """Tensor group size -> fewest stages that hold the model and one request, smallest fleets first."""
+        counts = {
+            chips: stages_needed(
+                self.model,
+                self.system,
+                tensor_chips=chips,
+                weights=self.weights,
+                kv=self.kv,
+                context=self.context,
+            )
+            for chips in self._tensor_sizes()
+        }
+        fitting = [(chips, stages) for chips, stages in counts.items() if stages > 0]
+        return dict(sorted(fitting, key=lambda item: item[0] * item[1]))
+
+    def _pool(self, system: System, *, replicas: int, timing: Any = None) -> Pool:
+        return Pool(
+            self.model,
+            system,
+            name=self.name,
+            weights=self.weights,
+            kv=self.kv,
+            replicas=replicas,
+            timing=timing,
+        )
+
+    def _lpu_pool(self, tensor_chips: int, stages: int, replicas: int) -> Pool:
+        system = self.system.with_chips(tensor_chips * stages)
+        timing, _ = self._timing(system, (tensor_chips, stages))
+        return self._pool(system, replicas=replicas, timing=timing)
+
+    def _timing(self, system: System, partition: tuple[int, int]) -> tuple[Any, LpuPlan]:
+        return pool_timing(
+            self.model,
+            system,
+            weights=self.weights,
+            kv=self.kv,
+            context=self.context,
+            partition=partition,
+        )
+
+    def _fewest(
+        self, pool_of: Callable[[int], Pool], low: int, high: int
+    ) -> tuple[int, Pool, ServeResult] | None:
+        """The least n from low to high whose pool meets the SLO: gallop, then bisect."""
+        if low > high:
+            return None
+        failed, n = low - 1, low
+        while True:
+            met = self._met(pool_of(n))
+            if met is not None or n == high:
+                break
+            failed, n = n, min(high, max(n + 1, 2 * n - low + 1))
+        if met is None:
+            return None
+        while n - failed > 1:
+            middle = (failed + n) // 2
+            attempt = self._met(pool_of(middle))
+            if attempt is None:
+                failed = middle
+            else:
+                n, met = middle, attempt
+        return n, *met
+
+    def _met(self, pool: Pool) -> tuple[Pool, ServeResult] | None:
+        result = serve([pool], self.trace, slo=self.slo)
+        return (pool, result) if result.meets_slo() else None
+
+    def _nearest(self, pool: Pool) -> Fleet:
+        result = serve([pool], self.trace, slo=self.slo)
+        return self._gpu_fleet(pool, result)
+
+    def _gpu_fleet(self, pool: Pool, result: ServeResult) -> Fleet:
+        plan = batch_plan(self.model, pool.system, weights=self.weights, kv=self.kv)
+
+        def resized(system: System) -> Pool:
+            return self._pool(system, replicas=pool.replicas)
+
+        return self._fleet(pool, result, plan, self._mover(pool, resized, ("gpu",)))
+
+    def _lpu_fleet(self, pool: Pool, result: ServeResult) -> Fleet:
+        stages = pool.timing.stage_count
+        tensor_chips = pool.system.chip_count // stages
+        _, plan = self._timing(pool.system, (tensor_chips, stages))
+
+        def resized(system: System) -> Pool:
+            """The same groups of chips; more of them where the moved machine would not hold the model."""
+            needed = stages_needed(
+                self.model,
+                system,
+                tensor_chips=tensor_chips,
+                weights=self.weights,
+                kv=self.kv,
+                context=self.context,
+            )
+            if needed == 0:
+                raise CapacityError(f"a stage of {tensor_chips} chips no longer holds one layer")
+            partition = (tensor_chips, max(stages, needed))
+            system = system.with_chips(partition[0] * partition[1])
+            return self._pool(system, replicas=pool.replicas, timing=self._timing(system, partition)[0])
+
+        return self._fleet(
+            pool, result, plan, self._mover(pool, resized, ("chip", "link", "memory", "lower"))
+        )
+
+    def _mover(
+        self, pool: Pool, resized: Callable[[System], Pool], sections: tuple[str, ...]
+    ) -> Callable[[System], Mapping[str, float]]:
+        """The table on a machine with other parameters. The clock only runs again if they touch time."""
+        original = pool.system.parameters()
+
+        @functools.cache
+        def run(changed: tuple[tuple[str, Any], ...]) -> tuple[Pool, ServeResult]:
+            moved = resized(pool.system.with_values(dict(changed)))
+            return moved, serve([moved], self.trace, slo=self.slo)
+
+        def values(system: System) -> Mapping[str, float]:
+            changed = {
+                name: p.value
+                for name, p in system.parameters().items()
+                if name.partition(".")[0] in sections and p.value != original[name].value
+            }
+            try:
+                moved, result = run(tuple(sorted(changed.items())))
+            except CapacityError:
+                return _VALUES
+            priced = system.with_chips(moved.system.chip_count)
+            return self._money(self._pool(priced, replicas=moved.replicas, timing=moved.timing), result)[2]
+
+        return values
+
+    def _fleet(
+        self,
+        pool: Pool,
+        result: ServeResult,
+        plan: Any,
+        evaluate: Callable[[System], Mapping[str, float]] | None,
+    ) -> Fleet:
+        cost, energy, values = self._money(pool, result)
+        meets = result.meets_slo()
+        return Fleet(
+            candidate=self.name,
+            model=self.model,
+            chip_count=pool.chip_count,
+            meets_slo=meets,
+            short="" if meets else self._reason(result),
+            pool=pool,
+            plan=plan,
+            result=result,
+            cost=cost,
+            energy=energy,
+            values=values,
+            _evaluate=evaluate,
+        )
+
+    def _reason(self, result: ServeResult) -> str:
+        summary = result.summary()
+        if summary["failed"]:
+            return f"{summary['failed']} of {len(result.requests.status)} requests can never fit"
+        parts = []
+        for name, limit, key in (
+            ("TTFT", self.slo.ttft_s, "p99_ttft_ms"),
+            ("TPOT", self.slo.tpot_s, "p99_tpot_ms"),
+        ):
+            if limit is not None and summary[key] is not None and summary[key] > limit * 1e3:
+                parts.append(f"p99 {name} {summary[key] / 1e3:.3g} s against {limit:g} s")
+        return "SLO missed: " + (", ".join(parts) or "too few requests meet all limits")
+
+    def _money(self, pool: Pool, result: ServeResult) -> tuple[Cost, Energy, dict[str, float]]:
+        row = {name: column[0] for name, column in result.pools.items()}
+        bill = bill_of_pool(pool, row, price=self.price)
+        summary = result.summary()
+        output_tokens = summary["total_output_tokens"]
+        cost = cost_of(
+            [bill],
+            duration_s=result.duration_s,
+            input_tokens=summary["total_input_tokens"],
+            output_tokens=output_tokens,
+            requests=summary["completed"],
+            price=self.price,
+        )
+        energy = energy_of([bill], output_tokens=output_tokens)
+        tpot_p50_s = _seconds(summary["median_tpot_ms"])
+        values = {
+            "chip_count": float(pool.chip_count),
+            "ttft_p50_s": _seconds(summary["median_ttft_ms"]),
+            "ttft_p99_s": _seconds(summary["p99_ttft_ms"]),
+            "tpot_p50_s": tpot_p50_s,
+            "tpot_p99_s": _seconds(summary["p99_tpot_ms"]),
+            "tokens_per_second_per_user": 1 / tpot_p50_s if tpot_p50_s > 0 else 0.0,
+            "tokens_per_second": summary["output_throughput"],
+            "goodput_requests_per_second": summary["request_goodput"] or 0.0,
+            "slo_attainment": summary["slo_attainment"] or 0.0,
+            "usd_per_million_output_tokens_used": cost.usd_per_million_output_tokens.used,
+            "usd_per_million_output_tokens_reserved": cost.usd_per_million_output_tokens.reserved,
+            "usd_per_month": cost.usd_per_month.reserved,
+            "joules_per_token": energy.facility,
+            "utilisation": min(1.0, float(row["busy_share"])),
+        }
+        return cost, energy, values
+
+
+def _seconds(milliseconds: float | None) -> float:
+    return math.inf if milliseconds is None else milliseconds / 1e3
