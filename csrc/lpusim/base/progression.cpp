@@ -470,7 +470,9 @@ ProgressionSplit split(const Progression& whole, std::int64_t value) {
 namespace {
 
 void remove_piece(const Progression& box, const Progression& piece, std::vector<Progression>& out) {
-    const std::vector<Progression> inside = intersect(box, piece);
+    std::vector<Progression> inside;
+    if (piece.first() <= box.last() && box.first() <= piece.last())
+        intersect(box, piece, inside);
     if (inside.empty()) {
         out.push_back(box);
         return;
@@ -488,14 +490,24 @@ void remove_piece(const Progression& box, const Progression& piece, std::vector<
 } // namespace
 
 std::vector<Progression> without(const Progression& whole, std::span<const Progression> pieces) {
-    std::vector<Progression> rest{whole}, next;
-    for (const Progression& piece : pieces) {
+    // In order of their first values: what ends before a piece starts is touched by none that follows.
+    std::vector<Progression> ordered(pieces.begin(), pieces.end());
+    std::sort(ordered.begin(), ordered.end(),
+              [](const Progression& a, const Progression& b) { return a.first() < b.first(); });
+    std::vector<Progression> done, rest{whole}, next;
+    for (const Progression& piece : ordered) {
         next.clear();
-        for (const Progression& box : rest)
-            remove_piece(box, piece, next);
+        for (const Progression& box : rest) {
+            if (box.last() < piece.first()) {
+                done.push_back(box);
+            } else {
+                remove_piece(box, piece, next);
+            }
+        }
         rest.swap(next);
     }
-    return rest;
+    done.insert(done.end(), rest.begin(), rest.end());
+    return done;
 }
 
 ProgressionPeel peel(const Progression& whole, const Progression& other) {

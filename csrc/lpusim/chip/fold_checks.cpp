@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <limits>
-#include <map>
 
 #include "lpusim/chip/fold_intervals.h"
 #include "lpusim/chip/layout.h"
@@ -252,24 +252,31 @@ class ColumnSet {
 
     void clear() { std::fill(words_.begin(), words_.end(), 0); }
 
-    /// Adds columns first .. first + count - 1; true if one was there already.
-    bool add(std::int64_t first, std::int64_t count) {
-        bool was_there = false;
+    /// Is one of the columns first .. first + count - 1 there?
+    [[nodiscard]] bool any(std::int64_t first, std::int64_t count) const {
+        bool found = false;
+        for_words(first, count,
+                  [&](std::size_t word, std::uint64_t mask) { found = found || (words_[word] & mask) != 0; });
+        return found;
+    }
+
+    void add(std::int64_t first, std::int64_t count) {
+        for_words(first, count, [&](std::size_t word, std::uint64_t mask) { words_[word] |= mask; });
+    }
+
+  private:
+    template <class Visit>
+    static void for_words(std::int64_t first, std::int64_t count, const Visit& visit) {
         const std::int64_t end = first + count;
         while (first < end) {
             const std::int64_t bit = first % 64;
             const std::int64_t taken = std::min(end - first, 64 - bit);
-            const std::uint64_t mask = (~std::uint64_t{0} >> static_cast<unsigned>(64 - taken))
-                                       << static_cast<unsigned>(bit);
-            std::uint64_t& word = words_[static_cast<std::size_t>(first / 64)];
-            was_there = was_there || (word & mask) != 0;
-            word |= mask;
+            visit(static_cast<std::size_t>(first / 64),
+                  (~std::uint64_t{0} >> static_cast<unsigned>(64 - taken)) << static_cast<unsigned>(bit));
             first += taken;
         }
-        return was_there;
     }
 
-  private:
     std::vector<std::uint64_t> words_;
 };
 
@@ -284,6 +291,11 @@ class PlaneChecker {
         const PlaneUse& use = *run.use.plane;
         const AffineAddress column(what, use.index, AffineAddress::Side::Read);
         const std::int64_t count = run.issue.size();
+        if (add_row(run, what, column)) {
+            any_loaded_ = true;
+            loads_done_at_ = run.issue.last() + use.done_offset;
+            return;
+        }
         for (std::int64_t i = 0; i < count; ++i) {
             const std::int64_t tau = run.issue.at(i) + use.offset;
             const std::int64_t at = column.at(i);
@@ -291,7 +303,8 @@ class PlaneChecker {
                 broken_ = true;
                 return;
             }
-            const bool was_there = awaiting_.add(at, use.width);
+            const bool was_there = awaiting_.any(at, use.width);
+            awaiting_.add(at, use.width);
             if (was_there || swap_at_ > tau) {
                 ScheduleViolation busy = run.violation(ViolationClass::ShadowBusy, tau, i);
                 busy.address = at;
@@ -330,6 +343,24 @@ class PlaneChecker {
     }
 
   private:
+    /// Adds a run that fills one contiguous row of free columns as a whole; false if it is not one.
+    bool add_row(const QueueRun& run, const InstructionRun& what, const AffineAddress& column) {
+        const PlaneUse& use = *run.use.plane;
+        if (run.issue.rank() > 1 || swap_at_ > run.issue.first() + use.offset)
+            return false;
+        for (const Level& level : what.repeat) {
+            if (level.count > 1 && std::abs(level.address_stride) != use.width)
+                return false;
+        }
+        const auto [least, greatest] = column.range();
+        if (least < 0 || greatest + use.width > lanes_ ||
+            awaiting_.any(least, greatest + use.width - least)) {
+            return false;
+        }
+        awaiting_.add(least, greatest + use.width - least);
+        return true;
+    }
+
     std::int64_t lanes_;
     ColumnSet awaiting_;
     bool any_loaded_ = false;

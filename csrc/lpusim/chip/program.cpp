@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <type_traits>
 
 #include "lpusim/base/integers.h"
 #include "lpusim/chip/access.h"
@@ -19,7 +20,7 @@ constexpr std::int64_t kMagnitudeMax = std::int64_t{1} << 56;
 class RunChecker {
   public:
     RunChecker(const InstructionRun& run, std::size_t number, const ChipSpec& spec)
-        : run_(run), spec_(spec), where_("run " + std::to_string(number) + " on " + to_string(run.queue)) {}
+        : run_(run), number_(number), spec_(spec) {}
 
     void check() const {
         check_queue();
@@ -30,17 +31,29 @@ class RunChecker {
     }
 
   private:
-    [[noreturn]] void refuse(const std::string& what) const { throw ValueError(where_ + ": " + what); }
+    [[noreturn]] void refuse(const std::string& what) const {
+        throw ValueError("run " + std::to_string(number_) + " on " + to_string(run_.queue) + ": " + what);
+    }
 
-    void need(bool holds, const std::string& what) const {
+    /// Messages are made only when they are needed: a check costs a comparison.
+    void need(bool holds, const char* what) const {
         if (!holds) {
             refuse(what);
         }
     }
 
-    void within(const std::string& name, std::int64_t value, std::int64_t low, std::int64_t high) const {
-        need(value >= low && value <= high, name + " must be from " + std::to_string(low) + " to " +
-                                                std::to_string(high) + ", got " + std::to_string(value));
+    template <class Message>
+    void need(bool holds, const Message& message) const {
+        if (!holds) {
+            refuse(message());
+        }
+    }
+
+    void within(const char* name, std::int64_t value, std::int64_t low, std::int64_t high) const {
+        if (value < low || value > high) {
+            refuse(std::string(name) + " must be from " + std::to_string(low) + " to " +
+                   std::to_string(high) + ", got " + std::to_string(value));
+        }
     }
 
     void check_queue() const {
@@ -62,7 +75,8 @@ class RunChecker {
 
     void check_slices() const {
         const SliceRange& range = run_.slices;
-        need(range.count >= 1, "a slice range needs at least one slice, got " + std::to_string(range.count));
+        need(range.count >= 1,
+             [&] { return "a slice range needs at least one slice, got " + std::to_string(range.count); });
         if (range != SliceRange{}) {
             need(std::holds_alternative<MemAccess>(run_.instruction), "only MEM instructions span slices");
         }
@@ -80,14 +94,16 @@ class RunChecker {
     void check_levels() const {
         std::int64_t inner_cycles = 1; // what one step of the next outer level must cover
         for (auto level = run_.repeat.rbegin(); level != run_.repeat.rend(); ++level) {
-            need(level->count >= 1, "a repeat count must be at least 1, got " + std::to_string(level->count));
+            need(level->count >= 1,
+                 [&] { return "a repeat count must be at least 1, got " + std::to_string(level->count); });
             within("a repeat's cycles", level->cycles, 0, kMagnitudeMax);
             within("an address stride", level->address_stride, -kStrideMax, kStrideMax);
             within("a write address stride", level->write_address_stride, -kStrideMax, kStrideMax);
             if (level->count > 1) {
-                need(level->cycles >= inner_cycles,
-                     "repeat levels overlap: every " + std::to_string(level->cycles) +
-                         " cycles, but what is repeated takes " + std::to_string(inner_cycles));
+                need(level->cycles >= inner_cycles, [&] {
+                    return "repeat levels overlap: every " + std::to_string(level->cycles) +
+                           " cycles, but what is repeated takes " + std::to_string(inner_cycles);
+                });
             }
             inner_cycles = checked_add(inner_cycles, checked_multiply(level->count - 1, level->cycles));
             within("the span of a repeat", inner_cycles, 0, kMagnitudeMax);
@@ -98,14 +114,16 @@ class RunChecker {
     void check_issue() const {
         within("the issue cycle", run_.issue, 0, kMagnitudeMax);
         for (std::int64_t slice = 0; slice < run_.slices.count; ++slice) {
-            need(issue_on_slice(run_, slice, spec_) >= 0, "slice " +
-                                                              std::to_string(run_.queue.index + slice) +
-                                                              " of the range would issue before cycle 0");
+            need(issue_on_slice(run_, slice, spec_) >= 0, [&] {
+                return "slice " + std::to_string(run_.queue.index + slice) +
+                       " of the range would issue before cycle 0";
+            });
         }
     }
 
     void check_unit(Unit unit, const char* instruction) const {
-        need(run_.queue.unit == unit, std::string("this queue does not issue ") + instruction);
+        need(run_.queue.unit == unit,
+             [&] { return std::string("this queue does not issue ") + instruction; });
     }
 
     void check_stream(const StreamRef& stream, std::int64_t stride, std::int64_t width, bool aligned) const {
@@ -115,9 +133,10 @@ class RunChecker {
                 refuse("streams " + std::to_string(first) + " to " + std::to_string(first + width - 1) +
                        " must lie in 0 to " + std::to_string(spec_.streams_per_direction - 1));
             }
-            need(!aligned || first % width == 0, "a group of " + std::to_string(width) +
-                                                     " streams must start at a multiple of it, got " +
-                                                     std::to_string(first));
+            need(!aligned || first % width == 0, [&] {
+                return "a group of " + std::to_string(width) +
+                       " streams must start at a multiple of it, got " + std::to_string(first);
+            });
         }
     }
 
@@ -146,7 +165,7 @@ class RunChecker {
     void check(const MxmActivate& activate) const {
         check_unit(Unit::MxmActivations, "activate");
         need(activate.dtype == DType::Int8,
-             "the MXM multiplies int8; " + to_string(activate.dtype) + " is not there yet");
+             [&] { return "the MXM multiplies int8; " + to_string(activate.dtype) + " is not there yet"; });
         check_stream(activate.from, 0, dtype_bytes(activate.dtype), true);
     }
 
@@ -160,8 +179,10 @@ class RunChecker {
 
     void check_operand(const VxmOperand& operand, DType dtype, const char* name, bool needed) const {
         const bool there = !std::holds_alternative<std::monostate>(operand);
-        need(there == needed, std::string("operand ") + name +
-                                  (needed ? " is missing" : " is one too many for this operation"));
+        need(there == needed, [&] {
+            return std::string("operand ") + name +
+                   (needed ? " is missing" : " is one too many for this operation");
+        });
         if (const auto* stream = std::get_if<VxmStream>(&operand)) {
             check_stream(stream->from, 0, dtype_bytes(dtype), true);
         } else if (const auto* chain = std::get_if<VxmChain>(&operand)) {
@@ -172,8 +193,9 @@ class RunChecker {
     void check(const VxmCompute& compute) const {
         check_unit(Unit::Vxm, "point-wise operations");
         for (const DType dtype : {compute.dtype, compute.result}) {
-            need(dtype == DType::Int8 || dtype == DType::Int32 || dtype == DType::Fp32,
-                 "the VXM computes int8, int32 and fp32; " + to_string(dtype) + " is not there yet");
+            need(dtype == DType::Int8 || dtype == DType::Int32 || dtype == DType::Fp32, [&] {
+                return "the VXM computes int8, int32 and fp32; " + to_string(dtype) + " is not there yet";
+            });
         }
         const bool integer = compute.dtype != DType::Fp32;
         bool binary = true;
@@ -203,9 +225,10 @@ class RunChecker {
         default:
             break;
         }
-        need(converts || compute.result == compute.dtype,
-             "only convert, shift_right and scale change the type, from " + to_string(compute.dtype) +
-                 " to " + to_string(compute.result));
+        need(converts || compute.result == compute.dtype, [&] {
+            return "only convert, shift_right and scale change the type, from " + to_string(compute.dtype) +
+                   " to " + to_string(compute.result);
+        });
         check_operand(compute.a, compute.dtype, "a", true);
         check_operand(compute.b, operand_b_dtype(compute), "b", binary);
         if (compute.to) {
@@ -217,20 +240,25 @@ class RunChecker {
     void check(const Notify&) const { check_barrier("notify"); }
 
     void check_barrier(const char* name) const {
-        need(run_.repeat.empty() && run_.slices == SliceRange{}, std::string(name) + " cannot be repeated");
+        need(run_.repeat.empty() && run_.slices == SliceRange{},
+             [&] { return std::string(name) + " cannot be repeated"; });
     }
 
     static constexpr std::int64_t kStrideMax = std::int64_t{1} << 40;
 
     const InstructionRun& run_;
+    std::size_t number_;
     const ChipSpec& spec_;
-    std::string where_;
 };
 
 void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
-    const auto need = [&](bool holds, const std::string& what) {
+    const auto need = [&](bool holds, const auto& message) {
         if (!holds) {
-            throw ValueError("tensor " + tensor.name + ": " + what);
+            if constexpr (std::is_invocable_v<decltype(message)>) {
+                throw ValueError("tensor " + tensor.name + ": " + message());
+            } else {
+                throw ValueError("tensor " + tensor.name + ": " + message);
+            }
         }
     };
     constexpr std::string_view kNameCharacters =
@@ -239,11 +267,14 @@ void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
          "a name has letters, digits, '_', '.' and '-' only");
     constexpr std::int64_t kSideMax = std::int64_t{1} << 31;
     need(tensor.rows >= 1 && tensor.rows <= kSideMax && tensor.columns >= 1 && tensor.columns <= kSideMax,
-         "needs at least one row and one column, got " + std::to_string(tensor.rows) + " x " +
-             std::to_string(tensor.columns));
-    need(tensor.lanes >= 1 && tensor.lanes <= spec.lanes(), "uses from 1 to " + std::to_string(spec.lanes()) +
-                                                                " lanes of a vector, got " +
-                                                                std::to_string(tensor.lanes));
+         [&] {
+             return "needs at least one row and one column, got " + std::to_string(tensor.rows) + " x " +
+                    std::to_string(tensor.columns);
+         });
+    need(tensor.lanes >= 1 && tensor.lanes <= spec.lanes(), [&] {
+        return "uses from 1 to " + std::to_string(spec.lanes()) + " lanes of a vector, got " +
+               std::to_string(tensor.lanes);
+    });
     for (const TensorPiece& piece : tensor.pieces) {
         std::int64_t slice_low = piece.slice, slice_high = piece.slice + dtype_bytes(tensor.dtype) - 1;
         std::int64_t address_low = piece.address, address_high = piece.address;
@@ -258,12 +289,14 @@ void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
             slice_high = checked_add(slice_high, checked_multiply(loop.count - 1, loop.slice_stride));
             address_high = checked_add(address_high, checked_multiply(loop.count - 1, loop.address_stride));
         }
-        need(slice_low >= 0 && slice_high < spec.mem_slices_per_hemisphere,
-             "slices " + std::to_string(slice_low) + " to " + std::to_string(slice_high) +
-                 " must lie in 0 to " + std::to_string(spec.mem_slices_per_hemisphere - 1));
-        need(address_low >= 0 && address_high < spec.mem_words_per_slice,
-             "addresses " + std::to_string(address_low) + " to " + std::to_string(address_high) +
-                 " must lie in 0 to " + std::to_string(spec.mem_words_per_slice - 1));
+        need(slice_low >= 0 && slice_high < spec.mem_slices_per_hemisphere, [&] {
+            return "slices " + std::to_string(slice_low) + " to " + std::to_string(slice_high) +
+                   " must lie in 0 to " + std::to_string(spec.mem_slices_per_hemisphere - 1);
+        });
+        need(address_low >= 0 && address_high < spec.mem_words_per_slice, [&] {
+            return "addresses " + std::to_string(address_low) + " to " + std::to_string(address_high) +
+                   " must lie in 0 to " + std::to_string(spec.mem_words_per_slice - 1);
+        });
     }
 }
 
