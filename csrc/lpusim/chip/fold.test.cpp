@@ -6,6 +6,7 @@
 #include <array>
 #include <string>
 
+#include "lpusim/base/errors.h"
 #include "lpusim/chip/kernels.h"
 #include "lpusim/chip/layout.h"
 #include "lpusim/chip/random_program.h"
@@ -141,6 +142,19 @@ TEST_CASE("the first error of a long run is found without walking there") {
     CHECK(run.error->tau == 3'000'000'004);
     CHECK(run.error->run == 1);
     CHECK(run.error->repeat == 1'000'000'000);
+}
+
+TEST_CASE("both engines refuse a nest of nine repeats and take one of eight") {
+    const ChipSpec spec;
+    const auto nested = [](int depth) {
+        std::string text = "@0 mem.w.0 read 0 -> e.0";
+        for (int k = depth; k-- > 0;)
+            text += " repeat 2 every " + std::to_string(1 << k);
+        return parse(text + "\n");
+    };
+    CHECK(fold(nested(8), spec, {}, false).cycles == tick(nested(8), spec, {}, false).cycles);
+    CHECK_THROWS_AS(static_cast<void>(fold(nested(9), spec, {}, false)), ValueError);
+    CHECK_THROWS_AS(static_cast<void>(tick(nested(9), spec, {}, false)), ValueError);
 }
 
 } // namespace lpusim::chip

@@ -4,24 +4,18 @@
 #include <array>
 #include <cassert>
 #include <cstdlib>
-#include <string>
-
-#include "lpusim/base/errors.h"
 
 namespace lpusim::chip {
 namespace {
 
 /// The issue cycles as a progression, one level for each repeat level that repeats.
-[[nodiscard]] Progression issue_cycles(const InstructionRun& run, std::int64_t number) {
+[[nodiscard]] Progression issue_cycles(const InstructionRun& run) {
     std::array<ProgressionLevel, Progression::kRankMax> levels;
     std::size_t used = 0;
     for (const Level& level : run.repeat) {
         if (level.count == 1)
             continue;
-        if (used == levels.size()) {
-            throw ValueError("run " + std::to_string(number) + " nests more than " +
-                             std::to_string(Progression::kRankMax) + " repeat levels");
-        }
+        assert(used < levels.size());
         levels[used++] = {level.cycles, level.count};
     }
     return Progression(run.issue, std::span<const ProgressionLevel>(levels.data(), used));
@@ -38,7 +32,7 @@ std::vector<QueueRun> queue_runs(const Program& program, const ChipSpec& spec) {
     for (std::size_t number = 0; number < program.runs.size(); ++number) {
         const InstructionRun& run = program.runs[number];
         const auto at = static_cast<std::int64_t>(number);
-        const Progression issue = issue_cycles(run, at);
+        const Progression issue = issue_cycles(run);
         for (std::int64_t slice = 0; slice < run.slices.count; ++slice) {
             QueueRun& made = runs.emplace_back(QueueRun{at, slice, use_of(run, slice, spec), issue});
             if (made.use.issue != run.issue)

@@ -32,8 +32,15 @@ struct QueueRun {
 };
 
 /// Every run of the program on every queue of its slice range, in program order.
-/// Preconditions: the program is valid. Throws ValueError for a nest deeper than Progression::kRankMax.
+/// Precondition: the program is valid.
 [[nodiscard]] std::vector<QueueRun> queue_runs(const Program& program, const ChipSpec& spec);
+
+/// Names instance `repeat` of `other` as the one that `broken` clashes with.
+inline void name_other(ScheduleViolation& broken, const QueueRun& other, std::int64_t repeat) {
+    broken.other_queue = other.use.queue;
+    broken.other_run = other.run;
+    broken.other_repeat = repeat;
+}
 
 /// The queues of a chip as small numbers, 0 .. count - 1, in the order of their ids.
 class QueueNumbers {

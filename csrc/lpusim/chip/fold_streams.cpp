@@ -110,9 +110,7 @@ class Matcher {
             ScheduleViolation broken = runs_[named.queue_run].violation(
                 ViolationClass::StreamCollision, *key + a.upstream_rank, repeat_of(named, *key));
             broken.stream = stream_of(lane);
-            broken.other_queue = runs_[other.queue_run].use.queue;
-            broken.other_run = runs_[other.queue_run].run;
-            broken.other_repeat = repeat_of(other, *key);
+            name_other(broken, runs_[other.queue_run], repeat_of(other, *key));
             // Of several that clash with the same instance in one cell, the first is the one it finds there.
             if (summary_.error && summary_.error->order() == broken.order() &&
                 summary_.error->stream == broken.stream &&

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "lpusim/base/integers.h"
+#include "lpusim/base/progression.h"
 #include "lpusim/chip/access.h"
 #include "lpusim/chip/layout.h"
 
@@ -92,6 +93,9 @@ class RunChecker {
     }
 
     void check_levels() const {
+        const auto nested = std::count_if(run_.repeat.begin(), run_.repeat.end(),
+                                          [](const Level& level) { return level.count > 1; });
+        within("the number of nested repeats", nested, 0, Progression::kRankMax);
         std::int64_t inner_cycles = 1; // what one step of the next outer level must cover
         for (auto level = run_.repeat.rbegin(); level != run_.repeat.rend(); ++level) {
             need(level->count >= 1,
