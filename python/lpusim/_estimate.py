@@ -16,10 +16,28 @@ from lpusim._machine import ApiPlan, LpuPlan, batch_plan, clock_is_public, lpu_p
 from lpusim._model import Model, load_model
 from lpusim._presets import Parameter
 from lpusim._system import System, load_system
+from lpusim.errors import CapacityError
 
 __all__ = ["Assumption", "Bound", "Estimate", "estimate", "pool_timing"]
 
 _PS = 1e-12
+_PRICES = (
+    "usd_per_million_output_tokens",
+    "usd_per_million_input_tokens",
+    "usd_per_million_total_tokens",
+    "usd_per_request",
+    "usd_per_month",
+)
+_RATES = ("tokens_per_second_per_user", "tokens_per_second")
+#: What has bounds.
+_VALUES = (
+    "step_time_s",
+    "time_to_first_token_s",
+    "time_per_output_token_s",
+    *_RATES,
+    "joules_per_token",
+    *_PRICES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +114,7 @@ class _Point:
     notes: tuple[str, ...] = ()
 
     def values(self) -> dict[str, float]:
-        cost = {
-            name: getattr(self.cost, name).reserved
-            for name in (
-                "usd_per_million_output_tokens",
-                "usd_per_million_input_tokens",
-                "usd_per_million_total_tokens",
-                "usd_per_request",
-                "usd_per_month",
-            )
-        }
+        cost = {name: getattr(self.cost, name).reserved for name in _PRICES}
         return {
             "step_time_s": self.step_time_s,
             "time_to_first_token_s": self.time_to_first_token_s,
@@ -174,8 +183,18 @@ class Estimate:
 
     @functools.cached_property
     def bounds(self) -> dict[str, Bound]:
-        """Name -> (low, high) when every assumed parameter moves within its range; contains the point."""
-        return bounds_of(self.system, lambda system: self._evaluate(system).values())
+        """Name -> (low, high) when every assumed parameter moves within its range; contains the point.
+
+        A machine on which the model would no longer fit makes no token: times and prices reach infinity,
+        rates zero.
+        """
+        return bounds_of(self.system, self._values_on)
+
+    def _values_on(self, system: System) -> Mapping[str, float]:
+        try:
+            return self._evaluate(system).values()
+        except CapacityError:
+            return dict.fromkeys(_VALUES, math.inf) | dict.fromkeys(_RATES, 0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; units are in the key names."""
@@ -299,7 +318,7 @@ def estimate(
     evaluate = functools.partial(answer, question)
     if isinstance(point.plan, LpuPlan):
         evaluate = functools.partial(
-            _lpu_point, question, partition=(point.plan.tensor_chips, point.plan.stage_count)
+            _lpu_point_near, question, (point.plan.tensor_chips, point.plan.stage_count)
         )
     return Estimate(
         model=model,
@@ -436,6 +455,14 @@ def _lpu_point(question: _Question, system: System, partition: tuple[int, int] |
         notes=_LPU_NOTES + ((_EXPERT_NOTE,) if question.model.core.experts else ()),
         **_money(question, system, ttft_s=ttft_s, tpot_s=tpot_s, busy_s=(prefill_busy_s, decode_busy_s)),
     )
+
+
+def _lpu_point_near(question: _Question, partition: tuple[int, int], system: System) -> _Point:
+    """The answer of a machine with other parameters: in the same partition where that still holds the model."""
+    try:
+        return _lpu_point(question, system, partition)
+    except CapacityError:
+        return _lpu_point(question, system)
 
 
 _LPU_NOTES = (
