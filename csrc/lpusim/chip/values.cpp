@@ -25,34 +25,83 @@ void WeightPlane::set_column(std::int64_t column, const std::uint8_t* vector) {
 
 namespace {
 
-/// Plain enough for the compiler to turn into multiply-add-pairs. Sums wrap modulo 2^32.
-std::int32_t dot(const std::int16_t* a, const std::int16_t* b, std::int64_t count) {
-    std::int32_t sum = 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-        sum += static_cast<std::int32_t>(a[i]) * static_cast<std::int32_t>(b[i]);
+/// Products of `rows` widened activation vectors with all weight columns. Plain enough for the compiler to
+/// turn into multiply-add-pairs; four columns share each load of an activation. Sums wrap modulo 2^32.
+[[gnu::always_inline]] inline void multiply_body(const WeightPlane& weights, const std::int16_t* wide,
+                                                 std::int64_t rows, std::int32_t* sums) {
+    const std::int64_t lanes = weights.lanes();
+    std::int64_t column = 0;
+    for (; column + 4 <= lanes; column += 4) {
+        const std::int16_t* w0 = weights.column(column);
+        const std::int16_t* w1 = weights.column(column + 1);
+        const std::int16_t* w2 = weights.column(column + 2);
+        const std::int16_t* w3 = weights.column(column + 3);
+        for (std::int64_t row = 0; row < rows; ++row) {
+            const std::int16_t* a = wide + row * lanes;
+            std::int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+            for (std::int64_t i = 0; i < lanes; ++i) {
+                s0 += static_cast<std::int32_t>(a[i]) * w0[i];
+                s1 += static_cast<std::int32_t>(a[i]) * w1[i];
+                s2 += static_cast<std::int32_t>(a[i]) * w2[i];
+                s3 += static_cast<std::int32_t>(a[i]) * w3[i];
+            }
+            std::int32_t* to = sums + row * lanes + column;
+            to[0] = s0;
+            to[1] = s1;
+            to[2] = s2;
+            to[3] = s3;
+        }
     }
-    return sum;
+    for (; column < lanes; ++column) {
+        const std::int16_t* w = weights.column(column);
+        for (std::int64_t row = 0; row < rows; ++row) {
+            std::int32_t sum = 0;
+            for (std::int64_t i = 0; i < lanes; ++i) {
+                sum += static_cast<std::int32_t>(wide[row * lanes + i]) * w[i];
+            }
+            sums[row * lanes + column] = sum;
+        }
+    }
 }
+
+using Multiply = void (*)(const WeightPlane&, const std::int16_t*, std::int64_t, std::int32_t*);
+
+void multiply_baseline(const WeightPlane& weights, const std::int16_t* wide, std::int64_t rows,
+                       std::int32_t* sums) {
+    multiply_body(weights, wide, rows, sums);
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+[[gnu::target("avx2")]] void multiply_avx2(const WeightPlane& weights, const std::int16_t* wide,
+                                           std::int64_t rows, std::int32_t* sums) {
+    multiply_body(weights, wide, rows, sums);
+}
+
+Multiply fastest_multiply() {
+    return __builtin_cpu_supports("avx2") != 0 ? multiply_avx2 : multiply_baseline;
+}
+#else
+Multiply fastest_multiply() {
+    return multiply_baseline;
+}
+#endif
 
 } // namespace
 
 void column_sums_int8(const WeightPlane& weights, const std::uint8_t* activations, std::int64_t rows,
-                      std::int32_t* sums) {
+                      std::int32_t* sums, bool portable) {
     const std::int64_t lanes = weights.lanes();
     assert(lanes <= 131'071);          // 131,071 * 128 * 128 < 2^31
-    constexpr std::int64_t kRows = 64; // widened activations of a block stay in the first-level cache
+    constexpr std::int64_t kRows = 64; // widened activations of a block stay near
+    static const Multiply fastest = fastest_multiply();
+    const Multiply multiply = portable ? multiply_baseline : fastest;
     std::vector<std::int16_t> wide(static_cast<std::size_t>(std::min(rows, kRows) * lanes));
     for (std::int64_t first = 0; first < rows; first += kRows) {
         const std::int64_t count = std::min(kRows, rows - first);
         for (std::int64_t i = 0; i < count * lanes; ++i) {
             wide[static_cast<std::size_t>(i)] = static_cast<std::int8_t>(activations[first * lanes + i]);
         }
-        for (std::int64_t column = 0; column < lanes; ++column) {
-            for (std::int64_t row = 0; row < count; ++row) {
-                sums[(first + row) * lanes + column] =
-                    dot(weights.column(column), wide.data() + row * lanes, lanes);
-            }
-        }
+        multiply(weights, wide.data(), count, sums + first * lanes);
     }
 }
 

@@ -31,9 +31,10 @@ class WeightPlane {
 
 /// sums[i, c] = sum over lanes of activations[i, lane] * weights[lane, c], exact modulo 2^32 (for int8 and up
 /// to 131,071 lanes: exact). `activations` has `rows` vectors of lanes bytes, `sums` rows x lanes elements.
+/// `portable` keeps to the instructions every machine has; the bits are the same.
 /// Cost: rows * lanes^2 multiply-adds.
 void column_sums_int8(const WeightPlane& weights, const std::uint8_t* activations, std::int64_t rows,
-                      std::int32_t* sums);
+                      std::int32_t* sums, bool portable = false);
 
 /// total[i] += added[i], wrapping.
 void add_wrapping(std::span<std::int32_t> total, std::span<const std::int32_t> added);
