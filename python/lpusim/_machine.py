@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,6 +189,36 @@ class LpuPlan:
                 wanted,
                 self.kv_page_count,
             )
+
+    def to_perfetto(self, path: str | os.PathLike[str], *, context: int) -> Path:
+        """Writes the timeline of one decode step at `context` tokens: a track a stage, a slice an operator.
+
+        Open the file at ui.perfetto.dev. Returns its path.
+        """
+        from lpusim._format import write_atomic
+
+        rows = self.core.timeline(1, context)
+        names = list(dict.fromkeys(rows["name"]))
+        index = {name: i for i, name in enumerate(names)}
+        start_ps = np.array([self._ps(c) for c in rows["start_cycle"].tolist()], dtype=np.int64)
+        end_ps = np.array(
+            [self._ps(c) for c in (rows["start_cycle"] + rows["cycles"]).tolist()], dtype=np.int64
+        )
+        stage = rows["stage"]
+        data = _core.timeline.perfetto(
+            tracks=[(f"stage {s}", -1, "") for s in range(self.stage_count)],
+            names=names,
+            track=stage,
+            start_ps=start_ps,
+            duration_ps=end_ps - start_ps,
+            name=np.array([index[name] for name in rows["name"]], dtype=np.int64),
+            source_slice=np.flatnonzero(np.diff(stage)),
+            target_slice=np.flatnonzero(np.diff(stage)) + 1,
+        )
+        return write_atomic(path, data)
+
+    def _ps(self, cycles: int) -> int:
+        return -(-cycles * 10**12 // self.clock_hz)
 
     def to_dict(self) -> dict[str, Any]:
         return {

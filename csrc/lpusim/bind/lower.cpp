@@ -57,6 +57,13 @@ std::int64_t to_ps(const Plan& plan, std::int64_t cycles) {
     return cycles_to_ps(cycles, plan.machine().chip.clock_hz);
 }
 
+void require_item(std::int64_t tokens, std::int64_t context_tokens) {
+    if (tokens < 1 || context_tokens < 0) {
+        throw ValueError("a step needs at least 1 token and a context of at least 0, got " +
+                         std::to_string(tokens) + " and " + std::to_string(context_tokens));
+    }
+}
+
 void bind_plan(py::module_& lower) {
     py::class_<Plan>(lower, "Plan", "A model laid out on a machine: exact cycles of any item at any context.")
         .def(py::init(&make_plan), py::kw_only(), py::arg("chip"), py::arg("topology"),
@@ -94,15 +101,37 @@ void bind_plan(py::module_& lower) {
         .def(
             "step_cycles",
             [](Plan& self, std::int64_t tokens, std::int64_t context_tokens) {
-                if (tokens < 1 || context_tokens < 0) {
-                    throw ValueError("a step needs at least 1 token and a context of at least 0, got " +
-                                     std::to_string(tokens) + " and " + std::to_string(context_tokens));
-                }
+                require_item(tokens, context_tokens);
                 const StepCost& step = self.step(tokens, self.pages(context_tokens));
                 return py::make_tuple(step.latency.total(), step.occupancy_cycles, breakdown(step.latency));
             },
             py::arg("tokens"), py::arg("context_tokens"),
             "(latency, occupancy, latency by category) in cycles of one item of `tokens` tokens.")
+        .def(
+            "timeline",
+            [](Plan& self, std::int64_t tokens, std::int64_t context_tokens) {
+                require_item(tokens, context_tokens);
+                std::vector<std::int64_t> stage, block, start, cycles;
+                std::vector<std::string> name, category;
+                for (const StepSlice& slice : self.timeline(tokens, self.pages(context_tokens))) {
+                    stage.push_back(slice.stage);
+                    block.push_back(slice.block);
+                    name.emplace_back(slice.name);
+                    category.emplace_back(category_name(slice.category));
+                    start.push_back(slice.start_cycle);
+                    cycles.push_back(slice.cycles);
+                }
+                py::dict columns;
+                columns["stage"] = to_numpy(std::move(stage));
+                columns["block"] = to_numpy(std::move(block));
+                columns["name"] = std::move(name);
+                columns["category"] = std::move(category);
+                columns["start_cycle"] = to_numpy(std::move(start));
+                columns["cycles"] = to_numpy(std::move(cycles));
+                return columns;
+            },
+            py::arg("tokens"), py::arg("context_tokens"),
+            "Where one item is at every cycle of its latency: one row an operator, in order, without gaps.")
         .def(
             "decode_table",
             [](Plan& self, const py::array_t<std::int64_t, py::array::c_style>& contexts) {

@@ -65,7 +65,10 @@ class Lowering {
     /// Charges to `category` what placing the segment adds to the end.
     void add(Category category, const Segment& segment, std::int64_t repeat_count = 1) {
         const Segment* const segments[] = {&segment};
+        const std::int64_t before_cycle = composer_.end_cycle();
         cost_.chip[category] += place_repeated(composer_, segments, repeat_count).cycles;
+        cost_.pieces.push_back(
+            {.name = name_, .category = category, .cycles = composer_.end_cycle() - before_cycle});
     }
 
     /// A stated bound has the chip to itself: serial by construction, so it names no tensors.
@@ -81,6 +84,7 @@ class Lowering {
     /// A collective has the chip to itself too; its cycles are added when the group is known.
     void add_collective(CollectiveKind kind, std::int64_t part_count, std::int64_t size_bytes) {
         add_bound(Category::collective, 0);
+        cost_.pieces.back().collective = static_cast<std::int64_t>(cost_.collectives.size());
         cost_.collectives.push_back({kind, part_count, size_bytes});
     }
 
@@ -113,6 +117,8 @@ class Lowering {
     std::int32_t first_tensor_;
     Composer composer_;
     BlockCost cost_;
+    /// Of the operator being lowered.
+    std::string_view name_;
     /// The working tensor of the block we are in.
     Tensor work_ = attention_work;
     /// Matrices before the experts' activation make the FFN width, the one after it the hidden width.
@@ -175,6 +181,8 @@ void Lowering::attend(const model::AttentionShape& attention) {
     const std::int64_t rows = tokens_ * shards.heads_per_kv_head;
     add_collective(CollectiveKind::all_gather, shards.context_split,
                    rows * attention.key_width * kActivationBytes);
+    add_bound(Category::attention, 0);
+    cost_.pieces.back().is_attention_over_context = true;
     add_collective(CollectiveKind::reduce_scatter, shards.context_split,
                    rows * attention.value_width * kPartialBytes);
 }
@@ -198,6 +206,7 @@ BlockCost Lowering::run(const std::vector<Operator>& operators, const model::Att
     const std::int64_t hidden = reduction != operators.end() ? reduction->n : operators.front().n;
     for (std::size_t index = 0; index < operators.size(); ++index) {
         const Operator& op = operators[index];
+        name_ = op.name;
         switch (op.kind) {
         case OperatorKind::embedding:
             // The chip that has the row sends it to all; the sum with the others' zeros is one all-reduce.

@@ -59,6 +59,17 @@ struct CollectiveCall {
     std::int64_t size_bytes = 0;
 };
 
+/// What one operator adds to the end of its block, for timelines. Pieces follow each other: an operator that
+/// slips under the one before counts only what it adds. `collective` is an index into BlockCost::collectives
+/// or -1.
+struct Piece {
+    std::string_view name;
+    Category category = Category::vector;
+    std::int64_t cycles = 0;
+    std::int64_t collective = -1;
+    bool is_attention_over_context = false;
+};
+
 /// What one item of `tokens` consecutive tokens of one sequence costs the fullest chip of a group, for a list
 /// of operators (a layer, the embedding, the head). Collectives and attention have the chip to themselves, so
 /// their cycles add to `chip` whatever the group and the context.
@@ -67,6 +78,7 @@ struct BlockCost {
     /// bounds.
     CategoryCycles chip;
     std::vector<CollectiveCall> collectives;
+    std::vector<Piece> pieces;
 };
 
 [[nodiscard]] BlockCost block_cost(const std::vector<model::Operator>& operators,

@@ -126,7 +126,7 @@ const Plan::FixedCost& Plan::fixed_cost(std::int64_t tokens) {
     if (found != fixed_.end()) {
         return found->second;
     }
-    const std::int64_t hidden = library_->blocks().operators(0).front().n;
+
     FixedCost cost;
     for (std::size_t s = 0; s < stages_.size(); ++s) {
         GroupCosts& group = library_->group(stages_[s].first_chip);
@@ -140,10 +140,7 @@ const Plan::FixedCost& Plan::fixed_cost(std::int64_t tokens) {
         }
         cost.stage_cycles.push_back(stage.total());
         cost.latency += stage;
-        if (s + 1 < stages_.size()) {
-            cost.latency[Category::hop] += group.cycles(CollectiveKind::shift, partition_.tensor_chips,
-                                                        tokens * hidden * kActivationBytes);
-        }
+        cost.latency[Category::hop] += hop_cycles(s, tokens);
     }
     return fixed_.emplace(tokens, std::move(cost)).first->second;
 }
@@ -167,13 +164,55 @@ const StepCost& Plan::step(std::int64_t tokens, std::int64_t page_count) {
         step.latency[Category::attention] += attention;
         step.occupancy_cycles = std::max(step.occupancy_cycles, fixed.stage_cycles[s] + attention);
     }
-    if (tokens == 1 && stages_.size() > 1) {
-        // The token id goes back to the first stage.
-        step.latency[Category::hop] +=
-            net::send_cycles(*machine_.topology, stages_.back().first_chip, stages_.front().first_chip,
-                             machine_.topology->link().vector_bytes);
-    }
     return steps_.emplace(key, step).first->second;
+}
+
+std::int64_t Plan::hop_cycles(std::size_t stage, std::int64_t tokens) {
+    if (stage + 1 < stages_.size()) {
+        const std::int64_t hidden = library_->blocks().operators(0).front().n;
+        return library_->group(stages_[stage].first_chip)
+            .cycles(CollectiveKind::shift, partition_.tensor_chips, tokens * hidden * kActivationBytes);
+    }
+    if (tokens > 1 || stages_.size() == 1) {
+        return 0;
+    }
+    // The token id goes back to the first stage.
+    const net::Topology& topology = *machine_.topology;
+    return net::send_cycles(topology, stages_.back().first_chip, stages_.front().first_chip,
+                            topology.link().vector_bytes);
+}
+
+std::vector<StepSlice> Plan::timeline(std::int64_t tokens, std::int64_t page_count) {
+    assert(tokens >= 1 && page_count >= 1);
+    std::vector<StepSlice> slices;
+    std::int64_t now = 0;
+    for (std::size_t s = 0; s < stages_.size(); ++s) {
+        const auto stage = static_cast<std::int64_t>(s);
+        GroupCosts& group = library_->group(stages_[s].first_chip);
+        for (std::int64_t i = 0; i < stages_[s].blocks.block_count; ++i) {
+            const std::int64_t block = stages_[s].blocks.first_block + i;
+            const BlockCost& cost = library_->block(block, tokens);
+            for (const Piece& piece : cost.pieces) {
+                std::int64_t cycles = piece.cycles;
+                if (piece.collective >= 0) {
+                    const CollectiveCall& call = cost.collectives[static_cast<std::size_t>(piece.collective)];
+                    cycles = group.cycles(call.kind, call.part_count, call.size_bytes);
+                } else if (piece.is_attention_over_context) {
+                    cycles = library_->attention_cycles(block, tokens, page_count * spec().page_tokens);
+                }
+                if (cycles > 0) {
+                    slices.push_back({stage, block, piece.name, piece.category, now, cycles});
+                    now += cycles;
+                }
+            }
+        }
+        if (const std::int64_t cycles = hop_cycles(s, tokens); cycles > 0) {
+            const std::int64_t last_block = stages_[s].blocks.first_block + stages_[s].blocks.block_count - 1;
+            slices.push_back({stage, last_block, "hop", Category::hop, now, cycles});
+            now += cycles;
+        }
+    }
+    return slices;
 }
 
 std::int64_t Plan::prefill_cycles(std::int64_t input_tokens) {

@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 #include <span>
-#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -60,6 +60,16 @@ struct StepCost {
     std::int64_t occupancy_cycles = 0;
 };
 
+/// A slice of a step's timeline: one operator on one stage. The name is a string literal.
+struct StepSlice {
+    std::int64_t stage = 0;
+    std::int64_t block = 0;
+    std::string_view name;
+    Category category = Category::vector;
+    std::int64_t start_cycle = 0;
+    std::int64_t cycles = 0;
+};
+
 /// A model laid out on a machine: exact cycles of any item at any context. One thread at a time.
 class Plan {
   public:
@@ -92,6 +102,10 @@ class Plan {
     /// One item of `tokens` tokens whose cache fills `page_count` pages.
     [[nodiscard]] const StepCost& step(std::int64_t tokens, std::int64_t page_count);
 
+    /// Where one item is at every cycle of its latency: every operator of every block, hops between stages
+    /// included. The slices follow each other without gaps and end at the step's latency.
+    [[nodiscard]] std::vector<StepSlice> timeline(std::int64_t tokens, std::int64_t page_count);
+
     /// From arrival at an idle machine to the first token: the prompt's chunks follow each other through the
     /// stages, no item overtaking another in any of them.
     [[nodiscard]] std::int64_t prefill_cycles(std::int64_t input_tokens);
@@ -111,6 +125,9 @@ class Plan {
         std::vector<std::int64_t> stage_cycles;
     };
     [[nodiscard]] const FixedCost& fixed_cost(std::int64_t tokens);
+    /// From the end of a stage's work until the next stage has it; behind the last stage, a decode token's
+    /// way back.
+    [[nodiscard]] std::int64_t hop_cycles(std::size_t stage, std::int64_t tokens);
     std::map<std::int64_t, FixedCost> fixed_;
     std::map<std::pair<std::int64_t, std::int64_t>, StepCost> steps_;
 };
