@@ -28,6 +28,24 @@ void require(const Machine& machine, const LowerSpec& spec, const Demand& demand
     }
 }
 
+/// Group sizes that the search tries: even parts of a node, and 2^a x 3^b whole nodes. Others straddle nodes
+/// and racks unevenly and only cost search time.
+bool is_regular_group(std::int64_t chips, std::int64_t node) {
+    if (chips < node) {
+        return node % chips == 0;
+    }
+    if (chips % node != 0) {
+        return false;
+    }
+    std::int64_t nodes = chips / node;
+    for (const std::int64_t prime : {2, 3}) {
+        while (nodes % prime == 0) {
+            nodes /= prime;
+        }
+    }
+    return nodes == 1;
+}
+
 /// Bytes of weights that one token streams through the fullest chip.
 std::int64_t streamed_bytes(const Blocks& blocks, const Layout& layout) {
     std::int64_t bytes = 0;
@@ -259,8 +277,7 @@ Plan Plan::search(const Machine& machine, const Blocks& blocks, const Formats& f
         if (needed == 0 || needed > allowed) {
             continue;
         }
-        // Whole nodes, even parts of one node, and the smallest group that fits at all.
-        if (!is_first_fit && chips % node != 0 && (chips > node || node % chips != 0)) {
+        if (!is_first_fit && !is_regular_group(chips, node)) {
             continue;
         }
         is_first_fit = false;

@@ -81,9 +81,11 @@ class Plan {
     /// The plan of the whole machine that serves `demand` with the least time per token,
     /// max(latency, sequences x occupancy) at half of the demanded context; ties go to fewer chips.
     ///
-    /// Branch and bound over tensor x pipeline partitions: one is only built when it fits, and when the bytes
-    /// it must stream and the hops it must make (lower bounds both) leave it a chance. Throws CapacityError
-    /// when none fits, naming what is short and the smallest system that would do.
+    /// Branch and bound over tensor x pipeline partitions (groups of even parts of a node or 2^a x 3^b whole
+    /// nodes, and the smallest that fits; stage counts at which the fullest stage changes): one is only built
+    /// when it fits, and when the bytes it must stream and the hops it must make (lower bounds both) leave it
+    /// a chance. Throws CapacityError when none fits, naming what is short and the smallest system that would
+    /// do.
     [[nodiscard]] static Plan search(const Machine& machine, const Blocks& blocks, const Formats& formats,
                                      moe::Strategy strategy, const LowerSpec& spec, const Demand& demand);
 

@@ -1,0 +1,199 @@
+#include "lpusim/lower/plan.h"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+
+#include "lpusim/net/wiring.h"
+
+using namespace lpusim;
+using namespace lpusim::lower;
+
+namespace {
+
+model::ModelSpec dense_model() {
+    model::ModelSpec spec;
+    spec.layers = 6;
+    spec.hidden = 640;
+    spec.vocab = 3200;
+    spec.heads = 8;
+    spec.kv_heads = 2;
+    spec.head_dim = spec.value_head_dim = 64;
+    spec.dense_intermediate = 1280;
+    return spec;
+}
+
+model::ModelSpec expert_model() {
+    model::ModelSpec spec = dense_model();
+    spec.experts = 16;
+    spec.experts_per_token = 4;
+    spec.expert_intermediate = 320;
+    spec.shared_intermediate = 320;
+    spec.moe_layers = {1, 2, 3, 4, 5};
+    return spec;
+}
+
+Machine machine(std::int64_t chips, std::int64_t capacity_bytes = 12'000'000) {
+    return {chip::ChipSpec{},
+            std::make_shared<const net::Topology>(net::make_quadfour(chips, net::LinkSpec{})),
+            capacity_bytes};
+}
+
+Formats int8_weights() {
+    return {model::parse_format("int8"), model::parse_format("fp16")};
+}
+
+Blocks blocks(const model::ModelSpec& spec) {
+    return Blocks(model::operators(spec));
+}
+
+Plan plan(const model::ModelSpec& spec, std::int64_t chips, const Partition& partition,
+          moe::Strategy strategy = moe::Strategy::sliced) {
+    return Plan(machine(chips), blocks(spec), int8_weights(), strategy, LowerSpec{}, partition,
+                Demand{1, 1024});
+}
+
+} // namespace
+
+TEST_CASE("the timeline has no gaps and ends at the step's latency, dense and with experts") {
+    for (const model::ModelSpec& spec : {dense_model(), expert_model()}) {
+        for (const std::int64_t tokens : {1, 16}) {
+            Plan laid_out = plan(spec, 32, {8, 4});
+            std::int64_t now = 0;
+            CategoryCycles total;
+            for (const StepSlice& slice : laid_out.timeline(tokens, 3)) {
+                CHECK(slice.start_cycle == now);
+                CHECK(slice.cycles > 0);
+                now += slice.cycles;
+                total[slice.category] += slice.cycles;
+            }
+            const StepCost& step = laid_out.step(tokens, 3);
+            CHECK(now == step.latency.total());
+            CHECK(total.cycles == step.latency.cycles);
+        }
+    }
+}
+
+TEST_CASE("a longer context never makes a step shorter") {
+    Plan laid_out = plan(expert_model(), 16, {8, 2});
+    std::int64_t previous = 0;
+    for (std::int64_t pages = 1; pages < 20; ++pages) {
+        const StepCost& step = laid_out.step(1, pages);
+        CHECK(step.latency.total() >= previous);
+        CHECK(step.occupancy_cycles <= step.latency.total());
+        previous = step.latency.total();
+    }
+}
+
+TEST_CASE("one stage is occupied for its whole latency, four stages for less") {
+    Plan one = plan(dense_model(), 8, {8, 1});
+    CHECK(one.step(1, 1).occupancy_cycles == one.step(1, 1).latency.total());
+    Plan four = plan(dense_model(), 32, {8, 4});
+    CHECK(four.step(1, 1).occupancy_cycles < four.step(1, 1).latency.total() / 2);
+}
+
+TEST_CASE("whole experts cost a chip more than slices of them, and both reserve for any routing") {
+    Plan sliced = plan(expert_model(), 8, {8, 1}, moe::Strategy::sliced);
+    Plan whole = plan(expert_model(), 8, {8, 1}, moe::Strategy::worst_case);
+    const auto experts = static_cast<std::size_t>(Category::experts);
+    CHECK(whole.step(16, 1).latency.cycles[experts] > sliced.step(16, 1).latency.cycles[experts]);
+}
+
+TEST_CASE("a prompt of one chunk is one item; a second chunk follows at the first one's distance") {
+    Plan laid_out = plan(dense_model(), 32, {8, 4});
+    const std::int64_t chunk = laid_out.spec().chunk_tokens;
+    const StepCost& item = laid_out.step(chunk, 1);
+    CHECK(laid_out.prefill_cycles(1) == item.latency.total());
+    CHECK(laid_out.prefill_cycles(chunk) == item.latency.total());
+    CHECK(laid_out.prefill_cycles(chunk + 1) == item.occupancy_cycles + item.latency.total());
+    CHECK_THROWS_AS((void)laid_out.prefill_cycles(0), ValueError);
+}
+
+TEST_CASE("the search returns the best of the partitions it may choose, by trying them all") {
+    const Demand demand{4, 2048};
+    const Machine small = machine(32);
+    Plan found = Plan::search(small, blocks(expert_model()), int8_weights(), moe::Strategy::sliced,
+                              LowerSpec{}, demand);
+    const auto token_cycles = [&](Plan& candidate) {
+        const StepCost& step = candidate.step(1, candidate.pages(demand.context_tokens / 2));
+        return std::max(step.latency.total(), demand.sequences * step.occupancy_cycles);
+    };
+    std::int64_t best = token_cycles(found);
+    std::int64_t tried = 0;
+    for (const std::int64_t chips : {1, 2, 4, 8, 16, 24, 32}) {
+        for (std::int64_t stages = 1; stages <= std::min<std::int64_t>(8, 32 / chips); ++stages) {
+            try {
+                Plan candidate(small, blocks(expert_model()), int8_weights(), moe::Strategy::sliced,
+                               LowerSpec{}, {chips, stages}, demand);
+                ++tried;
+                CHECK(token_cycles(candidate) >= best);
+            } catch (const CapacityError&) {
+                continue;
+            }
+        }
+    }
+    CHECK(tried > 5);
+}
+
+TEST_CASE("what does not fit says what is short, and the machine it names does fit") {
+    const Demand demand{2, 4096};
+    const Blocks all = blocks(dense_model());
+    try {
+        (void)Plan::search(machine(1, 2'000'000), all, int8_weights(), moe::Strategy::sliced, LowerSpec{},
+                           demand);
+        FAIL("a model of 15 MB cannot fit one chip of 2 MB");
+    } catch (const CapacityError& error) {
+        CHECK(error.required_bytes > error.available_bytes);
+        REQUIRE(error.smallest_chip_count > 1);
+        const std::int64_t enough = error.smallest_chip_count;
+        CHECK_NOTHROW((void)Plan::search(machine(enough, 2'000'000), all, int8_weights(),
+                                         moe::Strategy::sliced, LowerSpec{}, demand));
+        CHECK(smallest_chip_count(all,
+                                  Layout{1, model::parse_format("int8"), model::parse_format("fp16"), {}},
+                                  LowerSpec{}, 2'000'000, demand, 64) == enough);
+    }
+    CHECK_THROWS_AS(plan(dense_model(), 8, {16, 1}), ValueError);
+    CHECK_THROWS_AS(plan(dense_model(), 8, {1, 9}), ValueError);
+}
+
+TEST_CASE("every stage stays inside SRAM with all its pages, and one more page would not fit") {
+    const LowerSpec spec;
+    const Layout layout{8, model::parse_format("int8"), model::parse_format("fp16"), moe::Strategy::sliced};
+    for (const Stage& stage : allocate(blocks(expert_model()), layout, spec, 4'000'000, 3, Demand{1, 1024})) {
+        const std::int64_t usable = usable_bytes(4'000'000, spec);
+        REQUIRE(stage.page_bytes > 0);
+        CHECK(stage.weight_bytes + stage.page_count * stage.page_bytes <= usable);
+        CHECK(stage.weight_bytes + (stage.page_count + 1) * stage.page_bytes > usable);
+    }
+}
+
+TEST_CASE("shards of one chip are the whole model, and shards of many hold at least an equal part") {
+    const Blocks all = blocks(expert_model());
+    for (const moe::Strategy strategy : {moe::Strategy::sliced, moe::Strategy::worst_case}) {
+        Layout layout{1, model::parse_format("int8"), model::parse_format("fp16"), strategy};
+        for (std::int64_t block = 0; block < all.count(); ++block) {
+            for (const model::Operator& op : all.operators(block)) {
+                layout.tensor_chips = 1;
+                const std::int64_t whole = shard_parameters(op, layout);
+                CHECK(whole == op.parameters);
+                layout.tensor_chips = 8;
+                CHECK(shard_parameters(op, layout) * 8 >= whole);
+                CHECK(shard_parameters(op, layout) <= whole);
+            }
+        }
+    }
+}
+
+TEST_CASE(
+    "groups that the topology's symmetry maps onto each other cost the same when scheduled on their own") {
+    const net::Topology topology = net::make_quadfour(136, net::LinkSpec{});
+    GroupCosts first(topology, 0, 16, {});
+    for (std::int32_t start = 8; start + 32 <= 136; start += 8) {
+        GroupCosts other(topology, start, 16, {});
+        for (const CollectiveKind kind : {CollectiveKind::all_reduce, CollectiveKind::all_gather}) {
+            const auto mine = static_cast<double>(first.cycles(kind, 16, 16384));
+            const auto theirs = static_cast<double>(other.cycles(kind, 16, 16384));
+            // Ties between equal routes fall by chip id, which wraps around the ring.
+            CHECK(theirs == doctest::Approx(mine).epsilon(0.05));
+        }
+    }
+}
