@@ -245,6 +245,8 @@ class Estimate:
         """One row: every value with its bounds, as float64 columns of length 1."""
         columns: dict[str, NDArray[np.float64]] = {}
         for name, bound in self.bounds.items():
+            value = getattr(self if hasattr(self, name) else self.cost, name)
+            columns[name] = np.array([getattr(value, "reserved", value)], dtype=np.float64)
             columns[f"{name}_low"] = np.array([bound.low])
             columns[f"{name}_high"] = np.array([bound.high])
         return columns
@@ -458,7 +460,7 @@ def _lpu_point(question: _Question, system: System, partition: tuple[int, int] |
 
 
 def _lpu_point_near(question: _Question, partition: tuple[int, int], system: System) -> _Point:
-    """The answer of a machine with other parameters: in the same partition where that still holds the model."""
+    """What a machine with other parameters answers: the same partition where that still holds the model."""
     try:
         return _lpu_point(question, system, partition)
     except CapacityError:

@@ -8,7 +8,7 @@ import lpusim
 from lpusim._cost import Terms
 
 
-@pytest.mark.parametrize("chip", [name for name in lpusim.presets()["chips"]])
+@pytest.mark.parametrize("chip", lpusim.presets()["chips"])
 def test_every_assumed_number_of_a_chip_may_stand_at_either_end_of_its_range_alone(chip):
     system = lpusim.load_system(f"{chip}-8")
     ranged = [(n, p) for n, p in system.parameters().items() if p.status == "assumed" and p.low is not None]

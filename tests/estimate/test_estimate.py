@@ -1,6 +1,7 @@
 """`estimate`: what the whole path from config.json to tokens per second promises."""
 
 import copy
+import itertools
 import math
 
 import numpy as np
@@ -86,7 +87,12 @@ def test_a_table_agrees_with_single_points():
 @given(batch=st.integers(1, 6), context=st.integers(0, 1500), more=st.integers(0, 500))
 def test_more_context_or_more_users_never_make_a_user_faster(batch, context, more):
     plan = lpu_plan(
-        lpusim.load_model(MODEL), lpusim.load_system(LPU), weights="int8", kv="fp16", partition=(8, 6), context=64
+        lpusim.load_model(MODEL),
+        lpusim.load_system(LPU),
+        weights="int8",
+        kv="fp16",
+        partition=(8, 6),
+        context=64,
     )
     table = plan.table(batch=[batch, batch + 1], context=[context, context + more])
     near, far, near_crowded, far_crowded = table["time_per_output_token_s"]
@@ -98,18 +104,19 @@ def test_more_chips_never_make_the_best_partition_slower():
     times = [
         lpusim.estimate(MODEL, f"groq-lpu-v1-{chips}").time_per_output_token_s for chips in (48, 72, 144, 288)
     ]
-    # Within the noise of where groups lie on the nodes: the same partition stays allowed.
-    for fewer, more in zip(times, times[1:], strict=False):
+    # Not exactly: a longer ring of nodes has fewer links between two of them, so the same groups reduce a bit slower.
+    for fewer, more in itertools.pairwise(times):
         assert more <= fewer * 1.05
 
 
 def test_a_model_that_does_not_fit_says_what_is_short_and_what_would_do():
-    with pytest.raises(lpusim.CapacityError, match="smallest system that would do has 35 chips") as caught:
+    # 9,097 MB over chips with 230.7 MB less 5 % workspace: 41.5.
+    with pytest.raises(lpusim.CapacityError, match="smallest system that would do has 42 chips") as caught:
         lpusim.estimate(MODEL, "groq-lpu-v1-8", weights="int8", input_tokens=100, output_tokens=28)
     assert caught.value.required_bytes > caught.value.available_bytes
     enough = caught.value.smallest_chip_count
     lpusim.estimate(MODEL, f"groq-lpu-v1-{enough}", weights="int8", input_tokens=100, output_tokens=28)
-    with pytest.raises(lpusim.CapacityError, match="needs room for"):
+    with pytest.raises(lpusim.CapacityError, match="need room for 4000000"):
         lpusim.estimate(MODEL, "h100-1", batch=500, input_tokens=4000, output_tokens=4000)
 
 
