@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import filecmp
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,8 +14,21 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ROOT / "python" / "lpusim" / "_core"
 
 
+# What pybind11-stubgen writes and a type checker refuses: enum members without a value, an enum's `__new__`,
+# and comparisons that narrow what `object` promises.
+REPAIRS = (
+    (re.compile(r"^(    \w+): typing\.ClassVar\[\w+\]$", re.M), r"\1 = ..."),
+    (re.compile(r"^    @classmethod\n    def __new__\(cls, value\):\n        \.\.\.\n", re.M), ""),
+    (
+        re.compile(r"^    __hash__: typing\.ClassVar\[None\] = None$", re.M),
+        r"    __hash__: None  # type: ignore[assignment]",
+    ),
+    (re.compile(r"def __eq__\(self, arg0: \w+\)"), "def __eq__(self, arg0: object)"),
+)
+
+
 def generate(folder: Path) -> Path:
-    """Run pybind11-stubgen on the installed extension; returns the folder of stubs it wrote."""
+    """Run pybind11-stubgen on the installed extension; returns the folder of stubs, repaired."""
     command = [
         sys.executable,
         "-m",
@@ -28,7 +42,13 @@ def generate(folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     if done.returncode != 0:
         sys.exit(f"pybind11-stubgen failed:\n{done.stdout}{done.stderr}")
-    return folder / "lpusim" / "_core"
+    stubs = folder / "lpusim" / "_core"
+    for path in stubs.glob("*.pyi"):
+        text = path.read_text()
+        for pattern, replacement in REPAIRS:
+            text = pattern.sub(replacement, text)
+        path.write_text(text)
+    return stubs
 
 
 def main() -> int:

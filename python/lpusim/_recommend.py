@@ -243,7 +243,7 @@ class _Search:
             except ValueError:
                 continue
             limit = _CHIPS_MAX if best is None else best[0] - 1
-            found = self._fewest(lambda n, s=system: self._pool(s, replicas=n), 1, limit // group)
+            found = self._fewest(functools.partial(self._pool, system), 1, limit // group)
             if found is not None and (best is None or found[0] * group < best[0]):
                 best = (found[0] * group, found[1], found[2])
         if best is not None:
@@ -279,9 +279,8 @@ class _Search:
         best = None
         for stages in sorted({low, high}):
             chips = tensor_chips * stages
-            more = self._fewest(
-                lambda n, stages=stages: self._lpu_pool(tensor_chips, stages, n), 2, limit // chips
-            )
+            group = functools.partial(self._lpu_pool, tensor_chips, stages)
+            more = self._fewest(group, 2, limit // chips)
             if more is not None:
                 best = (more[0] * chips, more[1], more[2])
                 limit = best[0] - 1
@@ -318,7 +317,7 @@ class _Search:
         fitting = [(chips, stages) for chips, stages in counts.items() if stages > 0]
         return dict(sorted(fitting, key=lambda item: item[0] * item[1]))
 
-    def _pool(self, system: System, *, replicas: int, timing: Any = None) -> Pool:
+    def _pool(self, system: System, replicas: int, *, timing: Any = None) -> Pool:
         return Pool(
             self.model,
             system,

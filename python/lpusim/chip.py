@@ -48,7 +48,11 @@ __all__ = [
 Engine = Literal["fold", "tick"]
 ProgressCallback = Callable[[int, int], None]
 
-_DTYPES = {"int8": np.dtype("i1"), "int32": np.dtype("<i4"), "fp32": np.dtype("<f4")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "int8": np.dtype("i1"),
+    "int32": np.dtype("<i4"),
+    "fp32": np.dtype("<f4"),
+}
 
 
 class ChipSpec:
@@ -119,7 +123,10 @@ class ChipSpec:
         preset = load_chip(ref)
         if preset.kind != "lpu":
             raise ValueError(f"{preset.name!r} is a {preset.kind}, not an LPU: it has no chip to program")
-        return cls(**{name: parameter.value for name, parameter in preset.sections["chip"].items()})
+        fields: dict[str, Any] = {
+            name: parameter.value for name, parameter in preset.sections["chip"].items()
+        }
+        return cls(**fields)
 
     def replace(self, **fields: int) -> ChipSpec:
         """A copy with some fields changed.

@@ -104,7 +104,7 @@ def test_more_chips_never_make_the_best_partition_slower():
     times = [
         lpusim.estimate(MODEL, f"groq-lpu-v1-{chips}").time_per_output_token_s for chips in (48, 72, 144, 288)
     ]
-    # Not exactly: a longer ring of nodes has fewer links between two of them, so the same groups reduce a bit slower.
+    # Not exactly: a longer ring has fewer links between two nodes, so equal groups reduce more slowly.
     for fewer, more in itertools.pairwise(times):
         assert more <= fewer * 1.05
 

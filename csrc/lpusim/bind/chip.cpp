@@ -95,7 +95,7 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
 }
 
 /// Columns for a timeline: one row for each run on each queue; `queue` and `label` index the two lists.
-py::dict queue_spans(const chip::Program& program, const chip::ChipSpec& spec) {
+Dict<py::object> queue_spans(const chip::Program& program, const chip::ChipSpec& spec) {
     chip::validate(program, spec);
     std::vector<std::string> queues;
     std::vector<std::string> labels;
@@ -115,7 +115,7 @@ py::dict queue_spans(const chip::Program& program, const chip::ChipSpec& spec) {
         start_ps.push_back(start);
         duration_ps.push_back(cycles_to_ps(span.first_cycle + span.duration_cycles, spec.clock_hz) - start);
     }
-    return py::dict(
+    return Dict<py::object>(
         py::arg("queues") = queues, py::arg("labels") = labels, py::arg("queue") = to_numpy(std::move(queue)),
         py::arg("label") = to_numpy(std::move(label)), py::arg("start_ps") = to_numpy(std::move(start_ps)),
         py::arg("duration_ps") = to_numpy(std::move(duration_ps)));
@@ -176,7 +176,7 @@ void bind_run(py::module_& room) {
         .def_property_readonly("pieces", [](const FinishedRun& self) { return self.run.pieces; })
         .def_property_readonly("units",
                                [](const FinishedRun& self) {
-                                   py::dict units;
+                                   Dict<py::int_> units;
                                    for (const chip::QueueUse& use : self.run.units) {
                                        units[py::str(chip::to_string(use.queue))] = use.busy_cycles;
                                    }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,13 @@
 namespace lpusim::bind {
 
 namespace py = pybind11;
+
+/// A dict whose stub says what its values are.
+template <class Value>
+using Dict = py::typing::Dict<py::str, Value>;
+
+/// Named int64 columns of one table.
+using Columns = Dict<py::array_t<std::int64_t>>;
 
 /// Hands `values` to NumPy without copying. The capsule keeps the vector alive as long as the array.
 template <class T>
@@ -36,7 +44,7 @@ void bind_fields(PyClass& cls, std::span<const Field<Spec>> fields) {
     cls.def_static(
         "fields",
         [fields] {
-            py::list rows;
+            py::typing::List<Dict<py::object>> rows;
             for (const auto& field : fields) {
                 rows.append(py::dict(py::arg("name") = field.name, py::arg("unit") = field.unit,
                                      py::arg("min") = field.min, py::arg("max") = field.max,

@@ -90,7 +90,7 @@ void bind_gpu(py::module_& device) {
                         std::to_string(sequences) + " and " + std::to_string(context_tokens));
                 }
                 const device::GpuStepParts parts = self.parts({0, 0, sequences, context_tokens});
-                py::dict result;
+                Dict<py::float_> result;
                 const bool is_memory_bound = parts.memory_s >= parts.compute_s;
                 result[is_memory_bound ? "memory" : "compute"] = std::max(parts.memory_s, parts.compute_s);
                 result["all_reduce"] = parts.all_reduce_s;

@@ -45,8 +45,8 @@ std::unique_ptr<Plan> make_plan(const chip::ChipSpec& chip, std::shared_ptr<cons
     return std::make_unique<Plan>(Plan::search(machine, blocks, formats, how, spec, demand));
 }
 
-py::dict breakdown(const CategoryCycles& cost) {
-    py::dict result;
+Dict<py::int_> breakdown(const CategoryCycles& cost) {
+    Dict<py::int_> result;
     for (std::size_t i = 0; i < kCategoryCount; ++i) {
         result[py::str(std::string(category_name(static_cast<Category>(i))))] = cost.cycles[i];
     }
@@ -89,7 +89,7 @@ void bind_plan(py::module_& lower) {
                     weight_bytes.push_back(stage.weight_bytes);
                     page_bytes.push_back(stage.page_bytes);
                 }
-                py::dict columns;
+                Columns columns;
                 columns["first_block"] = to_numpy(std::move(first_block));
                 columns["block_count"] = to_numpy(std::move(block_count));
                 columns["first_chip"] = to_numpy(std::move(first_chip));
@@ -121,7 +121,7 @@ void bind_plan(py::module_& lower) {
                     start.push_back(slice.start_cycle);
                     cycles.push_back(slice.cycles);
                 }
-                py::dict columns;
+                Columns columns;
                 columns["stage"] = to_numpy(std::move(stage));
                 columns["block"] = to_numpy(std::move(block));
                 columns["name"] = std::move(name);

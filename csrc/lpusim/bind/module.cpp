@@ -8,8 +8,8 @@ PYBIND11_MODULE(_core, core) {
     bind_net(core);
     bind_moe(core);
     bind_model(core);
-    bind_lower(core);
     bind_device(core);
+    bind_lower(core);
     bind_serve(core);
     bind_timeline(core);
 }

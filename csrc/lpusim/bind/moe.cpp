@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <pybind11/native_enum.h>
 #include <pybind11/stl.h>
+#include <tuple>
+#include <utility>
 
 #include "lpusim/base/integers.h"
 #include "lpusim/bind/convert.h"
@@ -28,7 +30,8 @@ std::span<T> mutable_view(Array<T>& array) {
     return {array.mutable_data(), static_cast<std::size_t>(array.size())};
 }
 
-py::tuple route(const moe::RouterSpec& spec, const Array<float>& logits, const Array<float>& bias) {
+std::pair<Array<std::int32_t>, Array<float>> route(const moe::RouterSpec& spec, const Array<float>& logits,
+                                                   const Array<float>& bias) {
     moe::validate(spec);
     if (logits.ndim() != 2 || logits.shape(1) != spec.experts) {
         std::string shape;
@@ -49,11 +52,11 @@ py::tuple route(const moe::RouterSpec& spec, const Array<float>& logits, const A
         const py::gil_scoped_release unlocked;
         moe::route(spec, view(logits), view(bias), ids_out, weights_out);
     }
-    return py::make_tuple(std::move(ids), std::move(weights));
+    return {std::move(ids), std::move(weights)};
 }
 
-py::tuple generate(const moe::GeneratorSpec& spec, std::int64_t layer, std::int64_t first_token,
-                   std::int64_t tokens) {
+std::pair<Array<std::int32_t>, Array<float>> generate(const moe::GeneratorSpec& spec, std::int64_t layer,
+                                                      std::int64_t first_token, std::int64_t tokens) {
     moe::validate(spec);
     if (tokens < 0) {
         throw ValueError("generate: tokens must be at least 0, got " + std::to_string(tokens));
@@ -69,10 +72,11 @@ py::tuple generate(const moe::GeneratorSpec& spec, std::int64_t layer, std::int6
         const py::gil_scoped_release unlocked;
         moe::generate(spec, layer, first_token, ids_out, weights_out);
     }
-    return py::make_tuple(std::move(ids), std::move(weights));
+    return {std::move(ids), std::move(weights)};
 }
 
-py::tuple order_by_expert(const Array<std::int32_t>& ids, std::int64_t experts) {
+std::tuple<Array<std::int32_t>, Array<std::int32_t>, Array<std::int64_t>>
+order_by_expert(const Array<std::int32_t>& ids, std::int64_t experts) {
     if (ids.ndim() != 2) {
         throw ValueError("plan: ids must have shape (tokens, experts_per_token), got " +
                          std::to_string(ids.ndim()) + " dimensions");
@@ -83,8 +87,8 @@ py::tuple order_by_expert(const Array<std::int32_t>& ids, std::int64_t experts) 
         const py::gil_scoped_release unlocked;
         order = moe::order_by_expert(view(ids), experts, experts_per_token);
     }
-    return py::make_tuple(to_numpy(std::move(order.permutation)), to_numpy(std::move(order.inverse)),
-                          to_numpy(std::move(order.offsets)));
+    return {to_numpy(std::move(order.permutation)), to_numpy(std::move(order.inverse)),
+            to_numpy(std::move(order.offsets))};
 }
 
 void check_tile_rows(std::int64_t tile_rows) {

@@ -16,8 +16,8 @@ using IntColumn = py::array_t<std::int64_t, py::array::c_style>;
 using Chips = std::vector<std::int32_t>;
 
 template <class Row, std::size_t Count>
-py::dict to_columns(const std::vector<Row>& rows, const std::array<net::Column<Row>, Count>& columns) {
-    py::dict table;
+Columns to_columns(const std::vector<Row>& rows, const std::array<net::Column<Row>, Count>& columns) {
+    Columns table;
     for (const auto& column : columns) {
         std::vector<std::int64_t> values(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i)

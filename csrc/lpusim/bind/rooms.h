@@ -2,7 +2,8 @@
 
 #include <pybind11/pybind11.h>
 
-/// One function a room, each in the file of that name; module.cpp calls them in order of dependency.
+/// One function a room, each in the file of that name. module.cpp calls them in the order that signatures
+/// need: a type is bound before any function that mentions it (a plan hands out device timings).
 namespace lpusim::bind {
 
 namespace py = pybind11;
@@ -12,8 +13,8 @@ void bind_chip(py::module_& core);
 void bind_net(py::module_& core);
 void bind_moe(py::module_& core);
 void bind_model(py::module_& core);
-void bind_lower(py::module_& core);
 void bind_device(py::module_& core);
+void bind_lower(py::module_& core);
 void bind_serve(py::module_& core);
 void bind_timeline(py::module_& core);
 

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <pybind11/stl.h>
-#include <pybind11/typing.h>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +14,6 @@ namespace lpusim::bind {
 
 namespace {
 
-using Dict = py::typing::Dict<py::str, py::object>;
 using Column = py::array_t<std::int64_t, py::array::c_style>;
 
 std::span<const std::int64_t> column_span(const char* name, const Column& column) {
@@ -69,7 +67,7 @@ void bind_pool(py::module_& room) {
         .def_readonly("name", &PoolSpec::name);
 }
 
-Dict pool_columns(const std::vector<serve::EngineStatistics>& pools) {
+Dict<py::object> pool_columns(const std::vector<serve::EngineStatistics>& pools) {
     using serve::EngineStatistics;
     using Row = std::pair<const char*, std::int64_t EngineStatistics::*>;
     constexpr std::array<Row, 11> rows{{
@@ -85,7 +83,7 @@ Dict pool_columns(const std::vector<serve::EngineStatistics>& pools) {
         {"kv_units", &EngineStatistics::kv_units},
         {"kv_units_peak", &EngineStatistics::kv_units_peak},
     }};
-    Dict columns;
+    Dict<py::object> columns;
     for (const auto& [name, member] : rows) {
         std::vector<std::int64_t> column;
         for (const EngineStatistics& pool : pools) {
@@ -101,9 +99,10 @@ Dict pool_columns(const std::vector<serve::EngineStatistics>& pools) {
     return columns;
 }
 
-Dict run(const std::vector<serve::PoolSpec>& pools, const Column& arrival_ps, const Column& input_tokens,
-         const Column& output_tokens, std::string_view policy, std::int64_t slo_ttft_ps,
-         std::int64_t slo_tpot_ps, std::uint64_t seed, py::object progress) {
+Dict<py::object> run(const std::vector<serve::PoolSpec>& pools, const Column& arrival_ps,
+                     const Column& input_tokens, const Column& output_tokens, std::string_view policy,
+                     std::int64_t slo_ttft_ps, std::int64_t slo_tpot_ps, std::uint64_t seed,
+                     py::object progress) {
     const serve::RequestColumns requests{column_span("arrival_ps", arrival_ps),
                                          column_span("input_tokens", input_tokens),
                                          column_span("output_tokens", output_tokens)};
@@ -115,7 +114,7 @@ Dict run(const std::vector<serve::PoolSpec>& pools, const Column& arrival_ps, co
         const py::gil_scoped_release unlocked;
         outcome = serve::serve(pools, requests, router, report);
     }
-    Dict result;
+    Dict<py::object> result;
     result["first_token_ps"] = to_numpy(std::move(outcome.first_token_ps));
     result["finish_ps"] = to_numpy(std::move(outcome.finish_ps));
     result["pool"] = to_numpy(std::move(outcome.pool));
@@ -126,9 +125,9 @@ Dict run(const std::vector<serve::PoolSpec>& pools, const Column& arrival_ps, co
     return result;
 }
 
-Dict generate(std::int64_t requests, std::uint64_t seed, std::string_view arrivals, double requests_per_s,
-              double gap_cv, std::vector<double> input_shares, std::vector<double> input_tokens,
-              std::vector<double> output_shares, std::vector<double> output_tokens) {
+Columns generate(std::int64_t requests, std::uint64_t seed, std::string_view arrivals, double requests_per_s,
+                 double gap_cv, std::vector<double> input_shares, std::vector<double> input_tokens,
+                 std::vector<double> output_shares, std::vector<double> output_tokens) {
     serve::GeneratedRequests columns =
         serve::generate({requests,
                          seed,
@@ -137,7 +136,7 @@ Dict generate(std::int64_t requests, std::uint64_t seed, std::string_view arriva
                          gap_cv,
                          {std::move(input_shares), std::move(input_tokens)},
                          {std::move(output_shares), std::move(output_tokens)}});
-    Dict result;
+    Columns result;
     result["arrival_ps"] = to_numpy(std::move(columns.arrival_ps));
     result["input_tokens"] = to_numpy(std::move(columns.input_tokens));
     result["output_tokens"] = to_numpy(std::move(columns.output_tokens));

@@ -1,3 +1,224 @@
+"""
+The fabric: topologies, timetables, collectives.
+"""
 from __future__ import annotations
-
-__all__: list[str] = list()
+import collections.abc
+import numpy
+import numpy.typing
+import typing
+__all__: list[str] = ['Collective', 'LinkSpec', 'LpxWiring', 'ReduceCost', 'Timetable', 'Topology', 'Verification', 'all_gather', 'all_reduce', 'broadcast', 'link_from_ps', 'reduce_scatter', 'schedule', 'send', 'verify']
+class LinkSpec:
+    """
+    One link in one direction.
+    """
+    @staticmethod
+    def fields() -> list[dict[str, typing.Any]]:
+        """
+        One dict a field: name, unit, min, max, meaning, integer.
+        """
+    def __init__(self) -> None:
+        ...
+    @property
+    def clock_hz(self) -> int:
+        """
+        the chip clock whose cycles are counted [Hz]
+        """
+    @clock_hz.setter
+    def clock_hz(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def hop_cycles(self) -> int:
+        """
+        from the start of a vector's slot to the vector in the far memory [cycles]
+        """
+    @hop_cycles.setter
+    def hop_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def vector_bytes(self) -> int:
+        """
+        payload of one vector; sizes round up to whole vectors [bytes]
+        """
+    @vector_bytes.setter
+    def vector_bytes(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def vector_cycles(self) -> int:
+        """
+        cycles between two vectors on one link in one direction [cycles]
+        """
+    @vector_cycles.setter
+    def vector_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+class ReduceCost:
+    """
+    What adding costs a chip.
+    """
+    @staticmethod
+    def fields() -> list[dict[str, typing.Any]]:
+        """
+        One dict a field: name, unit, min, max, meaning, integer.
+        """
+    def __init__(self) -> None:
+        ...
+    @property
+    def cycles_per_vector(self) -> int:
+        """
+        between two received vectors the chip can add [cycles]
+        """
+    @cycles_per_vector.setter
+    def cycles_per_vector(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def first_cycles(self) -> int:
+        """
+        from a sum's last operand to the sum ready to leave [cycles]
+        """
+    @first_cycles.setter
+    def first_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+class LpxWiring:
+    """
+    How an LPX system is wired.
+    """
+    @staticmethod
+    def fields() -> list[dict[str, typing.Any]]:
+        """
+        One dict a field: name, unit, min, max, meaning, integer.
+        """
+    def __init__(self) -> None:
+        ...
+    @property
+    def links_per_chip(self) -> int:
+        """
+        ports of one chip [links]
+        """
+    @links_per_chip.setter
+    def links_per_chip(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def rack_links(self) -> int:
+        """
+        links of a chip that leave its rack [links]
+        """
+    @rack_links.setter
+    def rack_links(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def rail_links(self) -> int:
+        """
+        links to the same position of each other tray of the rack [links]
+        """
+    @rail_links.setter
+    def rail_links(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def tray_links(self) -> int:
+        """
+        links to each other chip of the tray [links]
+        """
+    @tray_links.setter
+    def tray_links(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+class Topology:
+    """
+    Chips and the links between them.
+    """
+    @staticmethod
+    def lpx(chip_count: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec, wiring: LpxWiring) -> Topology:
+        ...
+    @staticmethod
+    def make(kind: str, chip_count: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec) -> Topology:
+        ...
+    def __init__(self, name: str, chip_count: typing.SupportsInt | typing.SupportsIndex, edges: collections.abc.Sequence[typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(3)"]], link: LinkSpec) -> None:
+        ...
+    def bisection_bytes_per_s(self) -> float:
+        ...
+    def bisection_links(self) -> int:
+        ...
+    def diameter(self) -> int:
+        ...
+    def distances(self, source: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def link_ends(self) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]]:
+        """
+        Two columns by directed link: the chip it leaves, the chip it enters.
+        """
+    @property
+    def chip_count(self) -> int:
+        ...
+    @property
+    def directed_link_count(self) -> int:
+        ...
+    @property
+    def link(self) -> LinkSpec:
+        ...
+    @property
+    def link_count(self) -> int:
+        ...
+    @property
+    def links_per_chip_max(self) -> int:
+        ...
+    @property
+    def name(self) -> str:
+        ...
+class Timetable:
+    """
+    Transfers, the slots they hold and what they wait for.
+    """
+    def __init__(self, transfers: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], runs: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], dependencies: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]]) -> None:
+        ...
+    def dependencies(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
+        ...
+    def runs(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
+        ...
+    def transfers(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
+        ...
+class Verification:
+    """
+    What a legal timetable amounts to.
+    """
+    @property
+    def bytes_received(self) -> int:
+        ...
+    @property
+    def bytes_sent(self) -> int:
+        ...
+    @property
+    def cycles(self) -> int:
+        ...
+    @property
+    def slot_count(self) -> int:
+        ...
+class Collective:
+    """
+    The cycles of an operation and its timetable.
+    """
+    @property
+    def algorithm(self) -> str:
+        ...
+    @property
+    def cycles(self) -> int:
+        ...
+    @property
+    def timetable(self) -> Timetable:
+        ...
+    @property
+    def vector_count(self) -> int:
+        ...
+def all_gather(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, record: bool) -> Collective:
+    ...
+def all_reduce(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, reduce: ReduceCost, algorithm: str, record: bool) -> Collective:
+    ...
+def broadcast(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, record: bool) -> Collective:
+    ...
+def link_from_ps(vector_bytes: typing.SupportsInt | typing.SupportsIndex, vector_ps: typing.SupportsInt | typing.SupportsIndex, hop_ps: typing.SupportsInt | typing.SupportsIndex, clock_hz: typing.SupportsInt | typing.SupportsIndex) -> LinkSpec:
+    ...
+def reduce_scatter(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, reduce: ReduceCost, record: bool) -> Collective:
+    ...
+def schedule(topology: Topology, requests: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]], record: bool) -> Collective:
+    ...
+def send(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, target: typing.SupportsInt | typing.SupportsIndex, size_bytes: typing.SupportsInt | typing.SupportsIndex, record: bool) -> Collective:
+    ...
+def verify(topology: Topology, timetable: Timetable) -> Verification:
+    ...

@@ -1,3 +1,27 @@
+"""
+What happened when, as files that other tools open.
+"""
 from __future__ import annotations
-
-__all__: list[str] = list()
+import collections.abc
+import numpy
+import numpy.typing
+import typing
+__all__: list[str] = ['perfetto']
+def perfetto(*, tracks: collections.abc.Sequence[tuple[str, typing.SupportsInt | typing.SupportsIndex, str]], names: collections.abc.Sequence[str], track: numpy.typing.NDArray[numpy.int64], start_ps: numpy.typing.NDArray[numpy.int64], duration_ps: numpy.typing.NDArray[numpy.int64], name: numpy.typing.NDArray[numpy.int64], source_slice: numpy.typing.NDArray[numpy.int64] = ..., target_slice: numpy.typing.NDArray[numpy.int64] = ..., counter_track: numpy.typing.NDArray[numpy.int64] = ..., counter_time_ps: numpy.typing.NDArray[numpy.int64] = ..., counter_value: numpy.typing.NDArray[numpy.float64] = ...) -> bytes:
+    """
+    The bytes of a Perfetto protobuf trace.
+    
+    Args:
+        tracks: One (name, parent, unit) per track; parent is the index of an earlier track or -1; a track with
+            a unit holds a counter, any other holds slices.
+        names: What slices are called; the `name` column indexes it.
+        track, start_ps, duration_ps, name: Columns of slices, int64, one length. Slices of a track must nest.
+        source_slice, target_slice: Columns of flows: arrows from one slice's start to a later one's.
+        counter_track, counter_time_ps, counter_value: Columns of counter samples.
+    
+    Perfetto counts whole nanoseconds: times are floored, and the exact picoseconds stand beside each slice as the
+    annotations `start_ps` and `duration_ps`.
+    
+    Raises:
+        ValueError: An index points at nothing, a time is negative, or slices of one track overlap in part.
+    """
