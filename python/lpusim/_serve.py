@@ -314,6 +314,11 @@ class ServeResult:
         result["mean_itl_ms"] = spans / gaps * 1e3 if gaps else None
         return result
 
+    def __str__(self) -> str:
+        from lpusim._format import serve_screen
+
+        return serve_screen(self)
+
     def _priced(self, of: Callable[[], Any]) -> Any:
         """None where a pool is only a timing: it has no price and no power."""
         return None if any(pool.system is None for pool in self.fleet) else of()
