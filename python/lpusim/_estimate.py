@@ -173,8 +173,10 @@ class Estimate:
 
     @functools.cached_property
     def assumptions(self) -> tuple[Assumption, ...]:
-        """Every assumed parameter of the system, with its range and source."""
+        """Every assumed parameter of the system, with its range and source; of an API, those of the model."""
         parameters = self.system.parameters()
+        if self.system.kind == "api":
+            parameters = {n: p for n, p in parameters.items() if n.startswith(f"{self.model.name}.")}
         return tuple(
             Assumption.of(n, p)
             for n, p in parameters.items()

@@ -75,7 +75,7 @@ def usd(value: float) -> str:
 
 
 def quantity(value: float | None, unit: str, digits: int = 3) -> str:
-    """A number with an SI prefix and its unit.
+    """A number with an SI prefix and its unit; "-" where it is not known (None, NaN).
 
     Only prefixes that a power of 1000 needs are used; dollars and ratios take none.
 
@@ -83,7 +83,7 @@ def quantity(value: float | None, unit: str, digits: int = 3) -> str:
         >>> quantity(31.9e12, "B/s"), quantity(19.3e-6, "s"), quantity(1234.5, "USD"), quantity(0, "s")
         ('31.9 TB/s', '19.3 us', '1,234 USD', '0 s')
     """
-    if value is None:
+    if value is None or math.isnan(value):
         return "-"
     if value == 0 or not math.isfinite(value) or unit[:1] not in ("B", "s", "W", "J", "F", "H"):
         return f"{number(value, digits)} {unit}".rstrip()
@@ -155,10 +155,11 @@ _ESTIMATE_ROWS = (
 
 def estimate_screen(point: Estimate) -> str:
     """One screen for one operating point: values with bounds, where the time goes, what it rests on."""
-    cycles = "not public" if point.step_cycles is None else f"{point.step_cycles:,}"
+    cycles = "" if point.step_cycles is None else f": {point.step_cycles:,} cycles"
+    chips = f"{point.system.chip_count:,} chip{'s' * (point.system.chip_count != 1)}, "
     head = (
-        f"{point.model.name} on {point.system.name}: {point.system.chip_count:,} chips,"
-        f" {point.weights} weights, {point.kv} cache, batch {point.batch},"
+        f"{point.model.name} on {point.system.name}: {chips if point.system.chip_count else ''}"
+        f"{point.weights} weights, {point.kv} cache, batch {point.batch},"
         f" {point.input_tokens:,} tokens in, {point.output_tokens:,} out,"
         f" step at {point.context:,} tokens of context, utilisation {point.utilisation:g}"
     )
@@ -181,7 +182,7 @@ def estimate_screen(point: Estimate) -> str:
         "",
         table(rows, header=["", "value", "low", "high", "widened most by"], numeric="lrrrl"),
         "",
-        f"One decode step: {cycles} cycles",
+        f"One decode step{cycles}",
         table(parts, numeric="lrr"),
     ]
     if point.assumptions:

@@ -363,7 +363,11 @@ class BatchPlan:
         }
 
     def __str__(self) -> str:
-        return f"{self.system.chip_count} chips in one group, KV for {self.kv_token_capacity:,} tokens"
+        groups = int(self.core.stage_count)
+        return (
+            f"{self.system.chip_count // groups} chips x {groups} stage{'s' * (groups > 1)}, "
+            f"KV for {self.kv_token_capacity:,} tokens"
+        )
 
 
 def batch_plan(model: Model, system: System, *, weights: str, kv: str) -> BatchPlan:
