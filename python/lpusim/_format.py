@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lpusim._estimate import Estimate
-    from lpusim._recommend import Recommendation
     from lpusim._serve import ServeResult
 
 __all__ = [
     "estimate_screen",
     "number",
     "quantity",
-    "recommendation_screen",
     "serve_screen",
     "table",
     "to_json",
@@ -236,64 +234,6 @@ def serve_screen(result: ServeResult) -> str:
             table(pools, header=header, numeric="llrrrrr"),
         ]
     )
-
-
-#: What a screen shows of a fleet: title, name in `Fleet.values`, unit.
-_FLEET_ROWS = (
-    ("chips", "chip_count", ""),
-    ("TTFT p50", "ttft_p50_s", "s"),
-    ("TTFT p99", "ttft_p99_s", "s"),
-    ("TPOT p50", "tpot_p50_s", "s"),
-    ("TPOT p99", "tpot_p99_s", "s"),
-    ("tokens/s per user", "tokens_per_second_per_user", ""),
-    ("tokens/s", "tokens_per_second", ""),
-    ("requests/s within the limits", "goodput_requests_per_second", ""),
-    ("USD per M output tokens, used", "usd_per_million_output_tokens_used", ""),
-    ("USD per M output tokens, reserved", "usd_per_million_output_tokens_reserved", ""),
-    ("USD per month", "usd_per_month", ""),
-    ("energy per output token", "joules_per_token", "J"),
-    ("utilisation", "utilisation", ""),
-)
-
-
-def recommendation_screen(answer: Recommendation) -> str:
-    """The candidates side by side; below each value its low and high, and what widens it most."""
-    limits = ", ".join(
-        f"{name.removesuffix('_s').upper()} {quantity(value, 's')}"
-        for name, value in answer.slo.to_dict().items()
-        if value is not None and name != "percentile"
-    )
-    best = answer.best.candidate if answer.best else "none meets the limits"
-    fleets = answer.fleets
-    rows = [
-        ["model", *(fleet.model.name for fleet in fleets)],
-        ["fits", *("no" if fleet.pool is None else "yes" for fleet in fleets)],
-        ["meets the limits", *("yes" if fleet.meets_slo else "no" for fleet in fleets)],
-    ]
-    for title, name, unit in _FLEET_ROWS:
-        rows.append([title, *(quantity(_known(fleet.values.get(name)), unit) for fleet in fleets)])
-        bounds = [fleet.bounds.get(name) for fleet in fleets]
-        if any(bounds):
-            spans = [f"{quantity(b.low, unit)} to {quantity(b.high, unit)}" if b else "" for b in bounds]
-            rows.append(["  low to high", *spans])
-        if any(bound and bound.widened_by for bound in bounds):
-            rows.append(["  widened most by", *(bound.widened_by if bound else "" for bound in bounds)])
-    header = ["", *(fleet.candidate for fleet in fleets)]
-    shorts = [wrap(f"{fleet.candidate}: {fleet.short}", indent="  ") for fleet in fleets if fleet.short]
-    return "\n".join(
-        [
-            wrap(f"{answer.trace_name}: {answer.trace_description}"),
-            f"limits {limits}, for {number(100 * answer.slo.percentile)} % of requests; cheapest: {best}",
-            "",
-            table(rows, header=header, numeric="l" + "r" * len(fleets)),
-            *(["", *shorts] if shorts else []),
-        ]
-    )
-
-
-def _known(value: float | None) -> float | None:
-    """None for what is not known (NaN) or never happens (infinity)."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def to_json(value: Any) -> str:

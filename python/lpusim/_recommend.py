@@ -129,7 +129,7 @@ class Recommendation:
         }
 
     def __str__(self) -> str:
-        from lpusim._format import recommendation_screen
+        from lpusim._fleet_screen import recommendation_screen
 
         return recommendation_screen(self)
 

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import os
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
 from lpusim import __version__
+from lpusim._document import document
 from lpusim._format import number, serve_screen, table, to_json, write_atomic
+from lpusim._progress import progress
 from lpusim.errors import CapacityError, ScheduleError
 
 __all__ = ["main"]
 
 YES, NO, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-_SCHEMA_VERSION = 1
 
 
 class Answer(NamedTuple):
@@ -82,38 +81,13 @@ def _fail(message: str, status: int) -> int:
 
 
 def _show(answer: Answer, options: argparse.Namespace, arguments: list[str]) -> None:
-    document = {
-        "schema": f"lpusim.{options.command}/{_SCHEMA_VERSION}",
-        "package_version": __version__,
-        "command": shlex.join(["lpusim", *arguments]),
-        "spec_digest": _digest(answer.specs),
-        "seed": answer.seed,
-        "result": answer.result,
-    }
+    answered = document(
+        options.command, answer.result, arguments=arguments, specs=answer.specs, seed=answer.seed
+    )
     if options.output is not None:
-        write_atomic(options.output, to_json(document))
-    print(to_json(document) if options.json else answer.screen, end="" if options.json else "\n")
+        write_atomic(options.output, to_json(answered))
+    print(to_json(answered) if options.json else answer.screen, end="" if options.json else "\n")
     sys.stdout.flush()
-
-
-def _digest(specs: Sequence[Any]) -> str:
-    """One name for everything that was read: equal digests, equal input."""
-    text = msgspec.json.encode(specs, order="sorted", enc_hook=lambda array: array.tobytes())
-    return "sha256:" + hashlib.sha256(text).hexdigest()
-
-
-@contextlib.contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A line on stderr once a second has passed; nothing where stderr is no terminal."""
-    from tqdm import tqdm
-
-    with tqdm(desc=what, total=1, delay=1.0, leave=False, disable=None, file=sys.stderr) as line:
-
-        def report(done: int, total: int) -> None:
-            line.total = total
-            line.update(done - line.n)
-
-        yield report
 
 
 def _estimate(options: argparse.Namespace) -> Answer:
@@ -185,7 +159,7 @@ def _serve(options: argparse.Namespace) -> Answer:
 
     fleet = [_pool(text, options) for text in options.pool]
     trace = _trace(options)
-    with _progress("serving") as report:
+    with progress("serving") as report:
         result = serve(
             fleet, trace, slo=_slo(options), policy=options.policy, seed=options.seed, progress=report
         )
@@ -202,7 +176,7 @@ def _recommend(options: argparse.Namespace) -> Answer:
 
     model, trace = load_model(options.model), _trace(options)
     chosen = {name: getattr(options, name) for name in ("weights", "kv", "price")}
-    with _progress("sizing fleets") as report:
+    with progress("sizing fleets") as report:
         result = recommend(model, options.candidates, trace, slo=slo, **chosen, progress=report)
     machines = [fleet.pool.system.parameters() for fleet in result.fleets if fleet.pool is not None]
     specs = (model.config, machines, trace.to_columns())
@@ -238,7 +212,7 @@ def _trace(options: argparse.Namespace) -> Any:
 
     if options.trace is None:
         return generate_trace(options.requests, seed=options.seed)
-    with _progress("reading the trace") as report:
+    with progress("reading the trace") as report:
         return load_trace(
             options.trace,
             options.format,
@@ -256,8 +230,8 @@ def _demo(options: argparse.Namespace) -> Answer:
     # The demo prints as it goes; where JSON was asked for, that is for stderr.
     where = contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext()
     with where:
-        result = run(out=options.out, trace=options.trace)
-    return Answer(result, "")
+        demo = run(out=options.out, trace=options.trace)
+    return Answer(demo.result, "", specs=demo.specs, seed=demo.seed)
 
 
 class _Parser(argparse.ArgumentParser):

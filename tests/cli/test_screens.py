@@ -3,7 +3,8 @@
 import math
 from types import SimpleNamespace as Plain
 
-from lpusim._format import estimate_screen, recommendation_screen
+from lpusim._fleet_screen import recommendation_screen
+from lpusim._format import estimate_screen
 
 VALUES = {"ttft_p99_s": 0.25, "tpot_p99_s": 1.2e-3, "usd_per_month": 1e6, "joules_per_token": math.nan}
 
@@ -13,7 +14,8 @@ def fleet(candidate, meets=True, **more):
         "candidate": candidate,
         "model": Plain(name="deepseek-v3"),
         "chip_count": 1536,
-        "pool": Plain(),
+        "pool": Plain(kind="api" if candidate.startswith("api:") else "lpu", replicas=1),
+        "plan": None,
         "meets_slo": meets,
         "short": "",
         "values": VALUES,
@@ -28,21 +30,29 @@ def screen(*fleets, best=None):
     return recommendation_screen(answer).splitlines()
 
 
-def test_fleets_stand_side_by_side_with_bounds_below_their_values():
+def test_fleets_stand_side_by_side_and_each_has_a_table_of_its_bounds():
     bound = Plain(low=1.1e-3, high=1.4e-3, widened_by="link.hop_ps")
     lines = screen(fleet("lp30", bounds={"tpot_p99_s": bound}), fleet("h200"), best=Plain(candidate="h200"))
     assert "limits TTFT 500 ms, for 99 % of requests; cheapest: h200" in lines
-    at = next(i for i, line in enumerate(lines) if line.startswith("TPOT p99"))
-    assert lines[at].split() == ["TPOT", "p99", "1.20", "ms", "1.20", "ms"]
-    assert lines[at + 1].split() == ["low", "to", "high", "1.10", "ms", "to", "1.40", "ms"]
-    assert lines[at + 2].split() == ["widened", "most", "by", "link.hop_ps"]
+    together, alone = (line for line in lines if line.startswith("TPOT p99"))
+    assert together.split() == ["TPOT", "p99", "1.20", "ms", "1.20", "ms"]
+    assert alone.split() == ["TPOT", "p99", "1.20", "ms", "1.10", "ms", "1.40", "ms", "link.hop_ps"]
+    assert lines.count("deepseek-v3 on lp30") == 1
+    assert "deepseek-v3 on h200" not in lines
 
 
 def test_what_is_not_known_is_a_dash_and_what_is_short_is_said():
     lines = screen(fleet("lp30", meets=False, short="p99 TPOT 0.03 s against 0.02 s"))
-    assert next(line for line in lines if line.startswith("energy")).split()[-1] == "-"
-    assert lines[-1] == "lp30: p99 TPOT 0.03 s against 0.02 s"
+    assert next(line for line in lines if line.startswith("J/token")).split()[-1] == "-"
+    assert lines[-1] == "deepseek-v3 on lp30: p99 TPOT 0.03 s against 0.02 s"
     assert "none meets the limits" in lines[1]
+
+
+def test_a_bound_that_is_never_reached_is_inf_and_an_api_has_no_chips():
+    never = Plain(low=0.1, high=math.inf, widened_by="memory.capacity_bytes")
+    lines = screen(fleet("lp30", bounds={"ttft_p99_s": never}), fleet("api:x", values={"chip_count": 0.0}))
+    assert [line.split()[-2] for line in lines if line.startswith("TTFT p99")][1] == "inf"
+    assert next(line for line in lines if line.startswith("chips")).split()[-1] == "-"
 
 
 def test_an_operating_point_shows_where_its_time_goes_and_what_it_rests_on():

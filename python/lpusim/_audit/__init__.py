@@ -23,6 +23,13 @@ __all__ = ["Audit", "Claim", "Finding", "Verdict", "audit"]
 
 Verdict: TypeAlias = Literal["possible", "impossible", "contradictory", "unverifiable"]
 
+#: What each verdict rests on, the graver first. A claim with none of these is possible.
+_DECIDING: Mapping[Verdict, frozenset[str]] = {
+    "impossible": frozenset({"fails"}),
+    "contradictory": frozenset({"contradicts"}),
+    "unverifiable": frozenset({"unknown", "doubtful"}),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
@@ -52,6 +59,14 @@ class Audit:
             if finding.name == name:
                 return finding
         raise unknown_name("finding", name, [finding.name for finding in self.findings])
+
+    @property
+    def deciding(self) -> Finding | None:
+        """The first finding that made the verdict; None where the claim is possible."""
+        for verdict, statuses in _DECIDING.items():
+            if verdict == self.verdict:
+                return next(finding for finding in self.findings if finding.status in statuses)
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -158,12 +173,8 @@ def audit_case(case: Case, others: list[Case]) -> Audit:
 
 
 def _verdict(findings: list[Finding]) -> Verdict:
-    statuses = {finding.status for finding in findings}
-    if "fails" in statuses:
-        return "impossible"
-    if "contradicts" in statuses:
-        return "contradictory"
-    return "unverifiable" if statuses & {"unknown", "doubtful"} else "possible"
+    seen = {finding.status for finding in findings}
+    return next((verdict for verdict, statuses in _DECIDING.items() if seen & statuses), "possible")
 
 
 def _required(case: Case, findings: list[Finding]) -> dict[str, float]:
