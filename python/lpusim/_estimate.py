@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lpusim._bounds import Assumption, Bound, assumptions_of, bounds_of
 from lpusim._cost import ApiPrice, Cost, Energy, Price, Terms, api_cost, energy_per_token, fleet_cost
 from lpusim._machine import ApiPlan, LpuPlan, batch_plan, clock_is_public, lpu_plan, native_format
 from lpusim._model import Model, load_model
-from lpusim._presets import Parameter
+from lpusim._presets import Value
 from lpusim._system import System, load_system
 from lpusim.errors import CapacityError
 
-__all__ = ["Assumption", "Bound", "Estimate", "estimate", "pool_timing"]
+__all__ = ["Estimate", "estimate"]
 
 _PS = 1e-12
 _PRICES = (
@@ -38,49 +39,6 @@ _VALUES = (
     "joules_per_token",
     *_PRICES,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Assumption:
-    """A number the result rests on that no owner published."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    unit: str
-    source: str
-
-    @classmethod
-    def of(cls, name: str, parameter: Parameter) -> Assumption:
-        """From a spec's parameter; without a range it stands for itself."""
-        value = float(parameter.value)
-        low = value if parameter.low is None else parameter.low
-        high = value if parameter.high is None else parameter.high
-        return cls(name, value, low, high, parameter.unit, parameter.source)
-
-
-class Bound(tuple[float, float]):
-    """(low, high): where a value can lie when every assumed parameter moves within its range.
-
-    Attributes:
-        widened_by: The parameter whose range alone moves the value most; empty when none does.
-    """
-
-    widened_by: str
-
-    def __new__(cls, low: float, high: float, widened_by: str = "") -> Bound:
-        bound = super().__new__(cls, (low, high))
-        bound.widened_by = widened_by
-        return bound
-
-    @property
-    def low(self) -> float:
-        return self[0]
-
-    @property
-    def high(self) -> float:
-        return self[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +135,7 @@ class Estimate:
         parameters = self.system.parameters()
         if self.system.kind == "api":
             parameters = {n: p for n, p in parameters.items() if n.startswith(f"{self.model.name}.")}
-        return tuple(
-            Assumption.of(n, p)
-            for n, p in parameters.items()
-            if p.status == "assumed" and not isinstance(p.value, str)
-        )
+        return assumptions_of(parameters)
 
     @functools.cached_property
     def bounds(self) -> dict[str, Bound]:
@@ -190,11 +144,11 @@ class Estimate:
         A machine on which the model would no longer fit makes no token: times and prices reach infinity,
         rates zero.
         """
-        return bounds_of(self.system, self._values_on)
+        return bounds_of(self.system.parameters(), self._values_with)
 
-    def _values_on(self, system: System) -> Mapping[str, float]:
+    def _values_with(self, moved: Mapping[str, Value]) -> Mapping[str, float]:
         try:
-            return self._evaluate(system).values()
+            return self._evaluate(self.system.with_values(moved)).values()
         except CapacityError:
             return dict.fromkeys(_VALUES, math.inf) | dict.fromkeys(_RATES, 0.0)
 
@@ -348,85 +302,6 @@ def estimate(
     )
 
 
-def bounds_of(
-    system: System, evaluate: Callable[[System], Mapping[str, float]], names: Iterable[str] | None = None
-) -> dict[str, Bound]:
-    """Bounds of every value of `evaluate` over the ranges of the system's assumed parameters.
-
-    Each parameter is moved alone to both ends of its range; then, for each value, all are moved together to
-    the ends that lower it, and to the ends that raise it. The bound is the least and the largest value met,
-    so it always contains the point.
-    """
-    parameters = system.parameters()
-    ranged = [
-        name
-        for name, p in parameters.items()
-        if p.status == "assumed" and p.low is not None and p.high is not None and p.low < p.high
-    ]
-    point = dict(evaluate(system))
-    wanted = list(point if names is None else names)
-    low, high = dict(point), dict(point)
-    widest: dict[str, tuple[float, str]] = dict.fromkeys(wanted, (0.0, ""))
-    down: dict[str, dict[str, float]] = {value: {} for value in wanted}
-    up: dict[str, dict[str, float]] = {value: {} for value in wanted}
-
-    def meet(values: Mapping[str, float]) -> None:
-        for value in wanted:
-            low[value] = min(low[value], values[value])
-            high[value] = max(high[value], values[value])
-
-    for name in ranged:
-        parameter = parameters[name]
-        ends: list[tuple[float, Mapping[str, float]]] = []
-        for end in (parameter.low, parameter.high):
-            assert end is not None
-            values = evaluate(system.with_values({name: _like(parameter.value, end)}))
-            meet(values)
-            ends.append((end, values))
-        for value in wanted:
-            (low_end, at_low), (high_end, at_high) = ends
-            spread = abs(at_high[value] - at_low[value])
-            spread = max(spread, abs(at_low[value] - point[value]), abs(at_high[value] - point[value]))
-            if spread > widest[value][0]:
-                widest[value] = (spread, name)
-            if at_low[value] != at_high[value]:
-                falls = at_low[value] < at_high[value]
-                down[value][name] = low_end if falls else high_end
-                up[value][name] = high_end if falls else low_end
-    corners: dict[tuple[tuple[str, float], ...], Mapping[str, float]] = {}
-    for direction in (down, up):
-        for value in wanted:
-            key = tuple(sorted(direction[value].items()))
-            if key and key not in corners:
-                moved = {n: _like(parameters[n].value, end) for n, end in key}
-                corners[key] = evaluate(system.with_values(moved))
-                meet(corners[key])
-    return {value: Bound(low[value], high[value], widest[value][1]) for value in wanted}
-
-
-def pool_timing(
-    model: Model,
-    system: System,
-    *,
-    weights: str | None = None,
-    kv: str | None = None,
-    context: int,
-    sequences: int = 1,
-    partition: tuple[int, int] | None = None,
-) -> tuple[Any, LpuPlan]:
-    """What the event clock needs of an LPU system: its timing table up to `context` tokens, and the plan."""
-    plan = lpu_plan(
-        model,
-        system,
-        weights=weights or native_format(model, system),
-        kv=kv or "fp16",
-        sequences=sequences,
-        context=context,
-        partition=partition,
-    )
-    return plan.core.timing(context), plan
-
-
 def _lpu_point(question: _Question, system: System, partition: tuple[int, int] | None = None) -> _Point:
     plan = lpu_plan(
         question.model,
@@ -554,11 +429,6 @@ def _money(
             utilisation=question.utilisation,
         ),
     }
-
-
-def _like(old: object, new: float) -> int | float:
-    """`new` as an integer where the parameter is one."""
-    return round(new) if isinstance(old, int) and not isinstance(old, bool) else new
 
 
 def _json(value: float) -> float | None:

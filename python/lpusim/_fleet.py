@@ -1,20 +1,130 @@
-"""What a run of the event clock costs: dollars and joules of every pool, and of all together."""
+"""Pools of machines: how models lie on them, what becomes of them when assumptions move, and their bills."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lpusim._cost import HOURS_PER_MONTH, Cost, Energy, Hourly, Pair, Price, Terms, hourly_cost
+from lpusim._machine import BatchPlan, LpuPlan, batch_plan, lpu_plan, native_format, stages_needed
+from lpusim._presets import Parameter, Value
+from lpusim.errors import CapacityError
 
 if TYPE_CHECKING:
     from lpusim._serve import Pool
 
-__all__ = ["Bill", "bill_of_pool", "cost_of", "energy_of"]
+__all__ = [
+    "Bill",
+    "batch_plan_of",
+    "bill_of_pool",
+    "cost_of",
+    "decided",
+    "energy_of",
+    "lpu_plan_of",
+    "moved_pools",
+    "parameters_of",
+    "touches_time",
+]
+
+#: Sections of a spec that change how long something takes; the others change what it costs.
+_TIME_SECTIONS = ("chip", "link", "memory", "lower", "gpu")
 
 _SECONDS_PER_HOUR = 3600
+
+
+def lpu_plan_of(pool: Pool) -> LpuPlan:
+    """How the model lies on one machine of an LPU pool whose `max_context` is decided."""
+    return lpu_plan(
+        pool.model,
+        pool.system,
+        weights=pool.weights or native_format(pool.model, pool.system),
+        kv=pool.kv or "fp16",
+        context=pool.max_context or 1,
+        partition=pool.partition,
+    )
+
+
+def batch_plan_of(pool: Pool) -> BatchPlan:
+    """How the model runs on one machine of a GPU pool."""
+    return batch_plan(
+        pool.model,
+        pool.system,
+        weights=pool.weights or native_format(pool.model, pool.system),
+        kv=pool.kv or "fp16",
+    )
+
+
+def decided(pool: Pool, context: int) -> Pool:
+    """The pool with what the caller left open filled in: how far its tables reach, and an LPU's partition.
+
+    Raises:
+        CapacityError: The model does not fit.
+    """
+    if pool.kind != "lpu" or pool.timing is not None:
+        return pool
+    pool = replace(pool, max_context=pool.max_context or context)
+    if pool.partition is not None:
+        return pool
+    plan = lpu_plan_of(pool)
+    return replace(pool, partition=(plan.tensor_chips, plan.stage_count))
+
+
+def parameters_of(pools: Sequence[Pool]) -> dict[str, Parameter]:
+    """Parameters of all pools' machines: by dotted name, behind the pool's label where there are several."""
+    return {
+        _prefix(pools, pool) + name: parameter
+        for pool in pools
+        if pool.system is not None
+        for name, parameter in pool.system.parameters().items()
+    }
+
+
+def touches_time(name: str) -> bool:
+    """Whether a parameter, named as in `parameters_of`, changes how long something takes."""
+    return name.rpartition(": ")[2].partition(".")[0] in _TIME_SECTIONS
+
+
+def moved_pools(pools: Sequence[Pool], moved: Mapping[str, Value]) -> tuple[Pool, ...]:
+    """The pools with other parameters, named as in `parameters_of`.
+
+    An LPU partition whose stages are too few for the moved machine gets more of them, of the same size.
+
+    Raises:
+        CapacityError: No number of stages holds the model.
+    """
+    result = []
+    for pool in pools:
+        prefix = _prefix(pools, pool)
+        own = {name.removeprefix(prefix): value for name, value in moved.items() if name.startswith(prefix)}
+        result.append(_moved(pool, own) if own and pool.system is not None else pool)
+    return tuple(result)
+
+
+def _prefix(pools: Sequence[Pool], pool: Pool) -> str:
+    return f"{pool.label}: " if len(pools) > 1 else ""
+
+
+def _moved(pool: Pool, values: Mapping[str, Value]) -> Pool:
+    system = pool.system.with_values(values)
+    if pool.partition is None or not any(touches_time(name) for name in values):
+        return replace(pool, system=system)
+    tensor_chips, stages = pool.partition
+    needed = stages_needed(
+        pool.model,
+        system,
+        tensor_chips=tensor_chips,
+        weights=pool.weights or native_format(pool.model, system),
+        kv=pool.kv or "fp16",
+        context=pool.max_context or 1,
+    )
+    if needed == 0:
+        raise CapacityError(f"a stage of {tensor_chips} chips of the moved machine cannot hold one layer")
+    if needed > stages:
+        idle_chips = system.chip_count - tensor_chips * stages
+        system = system.with_chips(tensor_chips * needed + idle_chips)
+    return replace(pool, system=system, partition=(tensor_chips, max(stages, needed)))
 
 
 @dataclass(frozen=True, slots=True)

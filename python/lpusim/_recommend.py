@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lpusim._bounds import Bound
 from lpusim._cost import Cost, Energy, Price
-from lpusim._estimate import Bound, bounds_of, pool_timing
-from lpusim._fleet import bill_of_pool, cost_of, energy_of
-from lpusim._machine import LpuPlan, batch_plan, native_format, stages_needed
+from lpusim._fleet import batch_plan_of, lpu_plan_of
+from lpusim._machine import batch_plan, native_format, stages_needed
 from lpusim._model import Model, load_model
 from lpusim._presets import presets
 from lpusim._serve import Pool, ServeResult, Slo, serve
@@ -25,23 +25,6 @@ _CHIPS_MAX = 16_384
 _REPLICAS_MAX = 4_096
 _GPU_GROUPS = (1, 2, 4, 8, 16, 32)
 _TENSOR_CHIPS_MAX = 256
-#: What `Fleet.values` holds, and what a value is when the fleet no longer fits.
-_VALUES = {
-    "chip_count": math.inf,
-    "ttft_p50_s": math.inf,
-    "ttft_p99_s": math.inf,
-    "tpot_p50_s": math.inf,
-    "tpot_p99_s": math.inf,
-    "tokens_per_second_per_user": 0.0,
-    "tokens_per_second": 0.0,
-    "goodput_requests_per_second": 0.0,
-    "slo_attainment": 0.0,
-    "usd_per_million_output_tokens_used": math.inf,
-    "usd_per_million_output_tokens_reserved": math.inf,
-    "usd_per_month": math.inf,
-    "joules_per_token": math.inf,
-    "utilisation": 0.0,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +39,6 @@ class Fleet:
         pool: The fleet; None where nothing fits.
         plan: How the model lies on one replica.
         result: The run of the trace; None where nothing fits.
-        cost, energy: Of the run.
-        values: The columns of the table, by name with unit.
     """
 
     candidate: str
@@ -68,17 +49,26 @@ class Fleet:
     pool: Pool | None = None
     plan: Any = None
     result: ServeResult | None = None
-    cost: Cost | None = None
-    energy: Energy | None = None
-    values: Mapping[str, float] = field(default_factory=dict)
-    _evaluate: Callable[[System], Mapping[str, float]] | None = field(default=None, repr=False)
 
-    @functools.cached_property
-    def bounds(self) -> dict[str, Bound]:
-        """Name -> (low, high) of `values` over the ranges of the machine's assumed parameters."""
-        if self._evaluate is None or self.pool is None:
-            return {}
-        return bounds_of(self.pool.system, self._evaluate)
+    @property
+    def cost(self) -> Cost | None:
+        """Of the run."""
+        return self.result.cost if self.result is not None else None
+
+    @property
+    def energy(self) -> Energy | None:
+        """Of the run."""
+        return self.result.energy if self.result is not None else None
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """`ServeResult.values` of the run; empty where nothing fits."""
+        return self.result.values if self.result is not None else {}
+
+    @property
+    def bounds(self) -> Mapping[str, Bound]:
+        """`ServeResult.bounds` of the run; empty where nothing fits."""
+        return self.result.bounds if self.result is not None else {}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; units are in the key names."""
@@ -223,15 +213,13 @@ class _Search:
     def api(self) -> Fleet:
         """An API has no size: it meets the SLO or not."""
         try:
-            pool = Pool(self.model, self.system, name=self.name)
-            result = serve([pool], self.trace, slo=self.slo)
+            return self._fleet(self._run(Pool(self.model, self.system, name=self.name)))
         except ValueError as error:
             return Fleet(self.name, self.model, 0, False, str(error))
-        return self._fleet(pool, result, plan=None, evaluate=None)
 
     def gpu(self) -> Fleet:
         """Groups of 1 to 32 GPUs, each with the fewest replicas that do."""
-        best: tuple[int, Pool, ServeResult] | None = None
+        best: tuple[int, ServeResult] | None = None
         shortest: CapacityError | None = None
         for group in _GPU_GROUPS:
             system = self.system.with_chips(group)
@@ -245,16 +233,16 @@ class _Search:
             limit = _CHIPS_MAX if best is None else best[0] - 1
             found = self._fewest(functools.partial(self._pool, system), 1, limit // group)
             if found is not None and (best is None or found[0] * group < best[0]):
-                best = (found[0] * group, found[1], found[2])
+                best = (found[0] * group, found[1])
         if best is not None:
-            return self._gpu_fleet(best[1], best[2])
+            return self._fleet(best[1])
         if shortest is not None and shortest.smallest_chip_count > _GPU_GROUPS[-1]:
             return Fleet(self.name, self.model, 0, False, str(shortest))
-        return self._nearest(self._pool(self.system.with_chips(_GPU_GROUPS[-1]), replicas=1))
+        return self._fleet(self._run(self._pool(self.system.with_chips(_GPU_GROUPS[-1]), replicas=1)))
 
     def lpu(self) -> Fleet:
         """Partitions in order of size: pipelines first, then replicas of them."""
-        best: tuple[int, Pool, ServeResult] | None = None
+        best: tuple[int, ServeResult] | None = None
         if not self._stage_counts:
             return Fleet(self.name, self.model, 0, False, self._shortage())
         for tensor_chips, low in self._stage_counts.items():
@@ -266,30 +254,29 @@ class _Search:
                 best = found
         if best is None:
             tensor_chips, low = next(iter(self._stage_counts.items()))
-            pool = self._lpu_pool(tensor_chips, low, 1)
-            return self._lpu_fleet(pool, serve([pool], self.trace, slo=self.slo))
-        return self._lpu_fleet(best[1], best[2])
+            return self._fleet(self._run(self._lpu_pool(tensor_chips, low, 1)))
+        return self._fleet(best[1])
 
-    def _fewest_chips(self, tensor_chips: int, low: int, limit: int) -> tuple[int, Pool, ServeResult] | None:
+    def _fewest_chips(self, tensor_chips: int, low: int, limit: int) -> tuple[int, ServeResult] | None:
         """The smallest fleet of such groups: one longer pipeline, else equal ones side by side."""
         high = min(int(self.model.layers) + 2, limit // tensor_chips)
         longer = self._fewest(lambda stages: self._lpu_pool(tensor_chips, stages, 1), low, high)
         if longer is not None:
-            return longer[0] * tensor_chips, longer[1], longer[2]
+            return longer[0] * tensor_chips, longer[1]
         best = None
         for stages in sorted({low, high}):
             chips = tensor_chips * stages
             group = functools.partial(self._lpu_pool, tensor_chips, stages)
             more = self._fewest(group, 2, limit // chips)
             if more is not None:
-                best = (more[0] * chips, more[1], more[2])
+                best = (more[0] * chips, more[1])
                 limit = best[0] - 1
         return best
 
     def _shortage(self) -> str:
         """Why no partition holds the model, in the words of the smallest machine's refusal."""
         try:
-            self._timing(self.system, (1, 1))
+            lpu_plan_of(replace(self._lpu_pool(1, 1, 1), max_context=self.context))
         except CapacityError as error:
             return str(error)
         return "no partition holds the model and one request"
@@ -317,35 +304,25 @@ class _Search:
         fitting = [(chips, stages) for chips, stages in counts.items() if stages > 0]
         return dict(sorted(fitting, key=lambda item: item[0] * item[1]))
 
-    def _pool(self, system: System, replicas: int, *, timing: Any = None) -> Pool:
+    def _pool(self, system: System, replicas: int, partition: tuple[int, int] | None = None) -> Pool:
         return Pool(
             self.model,
             system,
             name=self.name,
             weights=self.weights,
             kv=self.kv,
+            partition=partition,
             replicas=replicas,
-            timing=timing,
         )
 
     def _lpu_pool(self, tensor_chips: int, stages: int, replicas: int) -> Pool:
         system = self.system.with_chips(tensor_chips * stages)
-        timing, _ = self._timing(system, (tensor_chips, stages))
-        return self._pool(system, replicas=replicas, timing=timing)
+        return self._pool(system, replicas=replicas, partition=(tensor_chips, stages))
 
-    def _timing(self, system: System, partition: tuple[int, int]) -> tuple[Any, LpuPlan]:
-        return pool_timing(
-            self.model,
-            system,
-            weights=self.weights,
-            kv=self.kv,
-            context=self.context,
-            partition=partition,
-        )
+    def _run(self, pool: Pool) -> ServeResult:
+        return serve([pool], self.trace, slo=self.slo, price=self.price)
 
-    def _fewest(
-        self, pool_of: Callable[[int], Pool], low: int, high: int
-    ) -> tuple[int, Pool, ServeResult] | None:
+    def _fewest(self, pool_of: Callable[[int], Pool], low: int, high: int) -> tuple[int, ServeResult] | None:
         """The least n from low to high whose pool meets the SLO: gallop, then bisect."""
         if low > high:
             return None
@@ -364,83 +341,15 @@ class _Search:
                 failed = middle
             else:
                 n, met = middle, attempt
-        return n, *met
+        return n, met
 
-    def _met(self, pool: Pool) -> tuple[Pool, ServeResult] | None:
-        result = serve([pool], self.trace, slo=self.slo)
-        return (pool, result) if result.meets_slo() else None
+    def _met(self, pool: Pool) -> ServeResult | None:
+        result = self._run(pool)
+        return result if result.meets_slo() else None
 
-    def _nearest(self, pool: Pool) -> Fleet:
-        result = serve([pool], self.trace, slo=self.slo)
-        return self._gpu_fleet(pool, result)
-
-    def _gpu_fleet(self, pool: Pool, result: ServeResult) -> Fleet:
-        plan = batch_plan(self.model, pool.system, weights=self.weights, kv=self.kv)
-
-        def resized(system: System) -> Pool:
-            return self._pool(system, replicas=pool.replicas)
-
-        return self._fleet(pool, result, plan, self._mover(pool, resized, ("gpu",)))
-
-    def _lpu_fleet(self, pool: Pool, result: ServeResult) -> Fleet:
-        stages = pool.timing.stage_count
-        tensor_chips = pool.system.chip_count // stages
-        _, plan = self._timing(pool.system, (tensor_chips, stages))
-
-        def resized(system: System) -> Pool:
-            """The same groups of chips; more of them where the moved machine would not hold the model."""
-            needed = stages_needed(
-                self.model,
-                system,
-                tensor_chips=tensor_chips,
-                weights=self.weights,
-                kv=self.kv,
-                context=self.context,
-            )
-            if needed == 0:
-                raise CapacityError(f"a stage of {tensor_chips} chips no longer holds one layer")
-            partition = (tensor_chips, max(stages, needed))
-            system = system.with_chips(partition[0] * partition[1])
-            return self._pool(system, replicas=pool.replicas, timing=self._timing(system, partition)[0])
-
-        return self._fleet(
-            pool, result, plan, self._mover(pool, resized, ("chip", "link", "memory", "lower"))
-        )
-
-    def _mover(
-        self, pool: Pool, resized: Callable[[System], Pool], sections: tuple[str, ...]
-    ) -> Callable[[System], Mapping[str, float]]:
-        """The table on a machine with other parameters. The clock only runs again if they touch time."""
-        original = pool.system.parameters()
-
-        @functools.cache
-        def run(changed: tuple[tuple[str, Any], ...]) -> tuple[Pool, ServeResult]:
-            moved = resized(pool.system.with_values(dict(changed)))
-            return moved, serve([moved], self.trace, slo=self.slo)
-
-        def values(system: System) -> Mapping[str, float]:
-            changed = {
-                name: p.value
-                for name, p in system.parameters().items()
-                if name.partition(".")[0] in sections and p.value != original[name].value
-            }
-            try:
-                moved, result = run(tuple(sorted(changed.items())))
-            except CapacityError:
-                return _VALUES
-            priced = system.with_chips(moved.system.chip_count)
-            return self._money(self._pool(priced, replicas=moved.replicas, timing=moved.timing), result)[2]
-
-        return values
-
-    def _fleet(
-        self,
-        pool: Pool,
-        result: ServeResult,
-        plan: Any,
-        evaluate: Callable[[System], Mapping[str, float]] | None,
-    ) -> Fleet:
-        cost, energy, values = self._money(pool, result)
+    def _fleet(self, result: ServeResult) -> Fleet:
+        (pool,) = result.fleet
+        plan = {"lpu": lpu_plan_of, "gpu": batch_plan_of, "cpu": batch_plan_of}.get(pool.kind)
         meets = result.meets_slo()
         return Fleet(
             candidate=self.name,
@@ -449,12 +358,8 @@ class _Search:
             meets_slo=meets,
             short="" if meets else self._reason(result),
             pool=pool,
-            plan=plan,
+            plan=plan(pool) if plan is not None else None,
             result=result,
-            cost=cost,
-            energy=energy,
-            values=values,
-            _evaluate=evaluate,
         )
 
     def _reason(self, result: ServeResult) -> str:
@@ -469,40 +374,3 @@ class _Search:
             if limit is not None and summary[key] is not None and summary[key] > limit * 1e3:
                 parts.append(f"p99 {name} {summary[key] / 1e3:.3g} s against {limit:g} s")
         return "SLO missed: " + (", ".join(parts) or "too few requests meet all limits")
-
-    def _money(self, pool: Pool, result: ServeResult) -> tuple[Cost, Energy, dict[str, float]]:
-        row = {name: column[0] for name, column in result.pools.items()}
-        bill = bill_of_pool(pool, row, price=self.price)
-        summary = result.summary()
-        output_tokens = summary["total_output_tokens"]
-        cost = cost_of(
-            [bill],
-            duration_s=result.duration_s,
-            input_tokens=summary["total_input_tokens"],
-            output_tokens=output_tokens,
-            requests=summary["completed"],
-            price=self.price,
-        )
-        energy = energy_of([bill], output_tokens=output_tokens)
-        tpot_p50_s = _seconds(summary["median_tpot_ms"])
-        values = {
-            "chip_count": float(pool.chip_count),
-            "ttft_p50_s": _seconds(summary["median_ttft_ms"]),
-            "ttft_p99_s": _seconds(summary["p99_ttft_ms"]),
-            "tpot_p50_s": tpot_p50_s,
-            "tpot_p99_s": _seconds(summary["p99_tpot_ms"]),
-            "tokens_per_second_per_user": 1 / tpot_p50_s if tpot_p50_s > 0 else 0.0,
-            "tokens_per_second": summary["output_throughput"],
-            "goodput_requests_per_second": summary["request_goodput"] or 0.0,
-            "slo_attainment": summary["slo_attainment"] or 0.0,
-            "usd_per_million_output_tokens_used": cost.usd_per_million_output_tokens.used,
-            "usd_per_million_output_tokens_reserved": cost.usd_per_million_output_tokens.reserved,
-            "usd_per_month": cost.usd_per_month.reserved,
-            "joules_per_token": energy.facility,
-            "utilisation": min(1.0, float(row["busy_share"])),
-        }
-        return cost, energy, values
-
-
-def _seconds(milliseconds: float | None) -> float:
-    return math.inf if milliseconds is None else milliseconds / 1e3

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
-from lpusim._cost import Cost, Energy
-from lpusim._fleet import Bill, bill_of_pool, cost_of, energy_of
+from lpusim._bounds import Assumption, Bound, assumptions_of, bounds_of
+from lpusim._cost import Cost, Energy, Price
+from lpusim._fleet import (
+    Bill,
+    batch_plan_of,
+    bill_of_pool,
+    cost_of,
+    decided,
+    energy_of,
+    lpu_plan_of,
+    moved_pools,
+    parameters_of,
+    touches_time,
+)
+from lpusim._presets import Value
 from lpusim._trace import Trace
+from lpusim.errors import CapacityError
 
-__all__ = ["Columns", "Pool", "ServeResult", "Slo", "gpu_timing", "serve"]
+__all__ = ["Columns", "Pool", "ServeResult", "Slo", "serve"]
 
 Policy: TypeAlias = Literal["round-robin", "random", "least-loaded", "cheapest-meeting-slo"]
 
@@ -26,6 +39,14 @@ STATUSES = ("finished", "rejected")
 """What becomes of a request: it finishes, or no pool can ever hold its final context."""
 
 _PS_PER_S = 1e12
+#: What `ServeResult.values` loses when a pool's model no longer fits; everything else grows without limit.
+_RATES = (
+    "tokens_per_second_per_user",
+    "tokens_per_second",
+    "goodput_requests_per_second",
+    "slo_attainment",
+    "utilisation",
+)
 _PERCENTILES = (50, 90, 95, 99)
 _SCHEMA = "lpusim.serve/1"
 _PROGRESS_INTERVAL_S = 0.1
@@ -74,9 +95,10 @@ class Pool:
     Attributes:
         model, system: What runs on what.
         name: In results; None is "MODEL on SYSTEM".
-        weights: Number format of the weights; None is what `estimate` takes on an LPU and the published
-            checkpoint's on a GPU.
+        weights: Number format of the weights; None is what `estimate` takes.
         kv: Number format of the KV cache; None is "fp16".
+        partition: (tensor_chips, stage_count) of an LPU machine; None takes the one with the least time per
+            token.
         replicas: Machines of `system.chip_count` chips each. A request goes to the least loaded one.
         max_context: Longest input + output the LPU's timing table covers; None is the longest of the trace.
         max_sequences: Most sequences admitted to a machine at once; None leaves it to KV (LPU) or 256 (GPU).
@@ -101,6 +123,7 @@ class Pool:
     _: KW_ONLY
     weights: str | None = None
     kv: str | None = None
+    partition: tuple[int, int] | None = None
     replicas: int = 1
     max_context: int | None = None
     max_sequences: int | None = None
@@ -173,7 +196,8 @@ class ServeResult:
             duration_s), kv_capacity_tokens, kv_share_mean and kv_share_peak (reserved, over capacity).
         duration_s: First arrival to last token.
         slo, policy, seed, trace_name, trace_description: What was asked.
-        fleet: The pools that served, as given.
+        fleet: The pools that served, with what they left open decided.
+        price: What `cost` rests on, as in `estimate`.
     """
 
     requests: Columns
@@ -185,16 +209,20 @@ class ServeResult:
     trace_name: str
     trace_description: str
     fleet: tuple[Pool, ...]
+    price: Price
+    _again: Callable[[Sequence[Pool]], ServeResult] = field(repr=False)
 
     @functools.cached_property
     def bills(self) -> tuple[Bill, ...]:
         """What each pool cost and drew over the run, in the order of `fleet`."""
         rows = [{name: column[i] for name, column in self.pools.items()} for i in range(len(self.fleet))]
-        return tuple(bill_of_pool(pool, row) for pool, row in zip(self.fleet, rows, strict=True))
+        return tuple(
+            bill_of_pool(pool, row, price=self.price) for pool, row in zip(self.fleet, rows, strict=True)
+        )
 
     @functools.cached_property
     def cost(self) -> Cost:
-        """All pools together, at owner's cost (APIs at list price); see `Cost`."""
+        """All pools together, APIs at list price; see `Cost`."""
         done = self.finished
         return cost_of(
             self.bills,
@@ -202,6 +230,7 @@ class ServeResult:
             input_tokens=int(self.requests.input_tokens[done].sum()),
             output_tokens=int(self.requests.output_tokens[done].sum()),
             requests=int(done.sum()),
+            price=self.price,
         )
 
     @property
@@ -213,6 +242,59 @@ class ServeResult:
     def joules_per_token(self) -> float:
         """Joules per output token at the meter; NaN where an API pool took part."""
         return self.energy.facility
+
+    @functools.cached_property
+    def values(self) -> dict[str, float]:
+        """The run in a dozen numbers, units in their names. Latencies are infinite where nothing finished."""
+        summary = self.summary()
+
+        def seconds(key: str) -> float:
+            return math.inf if summary[key] is None else float(summary[key]) / 1e3
+
+        tpot_p50_s = seconds("median_tpot_ms")
+        cost = self.cost
+        capacity_s = float((self.pools.replicas * self.pools.duration_s).sum())
+        return {
+            "chip_count": float(self.pools.chip_count.sum()),
+            "ttft_p50_s": seconds("median_ttft_ms"),
+            "ttft_p99_s": seconds("p99_ttft_ms"),
+            "tpot_p50_s": tpot_p50_s,
+            "tpot_p99_s": seconds("p99_tpot_ms"),
+            "tokens_per_second_per_user": 1 / tpot_p50_s if tpot_p50_s > 0 else 0.0,
+            "tokens_per_second": summary["output_throughput"],
+            "goodput_requests_per_second": summary["request_goodput"] or 0.0,
+            "slo_attainment": summary["slo_attainment"] or 0.0,
+            "usd_per_million_output_tokens_used": cost.usd_per_million_output_tokens.used,
+            "usd_per_million_output_tokens_reserved": cost.usd_per_million_output_tokens.reserved,
+            "usd_per_month": cost.usd_per_month.reserved,
+            "joules_per_token": self.joules_per_token,
+            "utilisation": min(1.0, float(self.pools.busy_s.sum()) / capacity_s) if capacity_s > 0 else 0.0,
+        }
+
+    @functools.cached_property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        """Every assumed parameter of the pools' machines, with its range and source."""
+        return assumptions_of(parameters_of(self.fleet))
+
+    @functools.cached_property
+    def bounds(self) -> dict[str, Bound]:
+        """Name -> (low, high) of `values` over the ranges of all assumed parameters; contains the values.
+
+        The trace runs again for every end of a range that touches time. An LPU machine whose partition no
+        longer holds the model gets more stages of the same size.
+        """
+        runs = functools.cache(lambda times: self._again(moved_pools(self.fleet, dict(times))))
+
+        def evaluate(moved: Mapping[str, Value]) -> Mapping[str, float]:
+            times = {name: value for name, value in moved.items() if touches_time(name)}
+            try:
+                run = runs(tuple(sorted(times.items()))) if times else self
+            except CapacityError:
+                return dict.fromkeys(self.values, math.inf) | dict.fromkeys(_RATES, 0.0)
+            rest = {name: value for name, value in moved.items() if name not in times}
+            return replace(run, fleet=moved_pools(run.fleet, rest)).values if rest else run.values
+
+        return bounds_of(parameters_of(self.fleet), evaluate)
 
     @functools.cached_property
     def finished(self) -> NDArray[np.bool_]:
@@ -371,6 +453,7 @@ def serve(
     policy: Policy = "round-robin",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    price: Price = "owner",
 ) -> ServeResult:
     """Run a trace through pools until everything has finished.
 
@@ -383,6 +466,7 @@ def serve(
             else the one predicted to finish first). Only pools that can hold the final context are asked.
         seed: Of "random".
         progress: Called about ten times a second with requests submitted and requests in all.
+        price: What the machines cost, as in `estimate`; an API has its list price.
 
     Raises:
         CapacityError: A model does not fit its system.
@@ -407,8 +491,9 @@ def serve(
     if not 0 <= seed < 1 << 64:
         raise ValueError(f"seed must be from 0 to 2^64 - 1, got {seed}")
     context = int((trace.input_tokens + trace.output_tokens).max(initial=1))
+    pools = [decided(pool, context) for pool in pools]
     outcome: dict[str, Any] = _core.serve.run(
-        [_spec(pool, context) for pool in pools],
+        [_spec(pool) for pool in pools],
         arrival_ps=trace.arrival_ps,
         input_tokens=trace.input_tokens,
         output_tokens=trace.output_tokens,
@@ -429,28 +514,12 @@ def serve(
         trace_name=trace.name,
         trace_description=trace.description,
         fleet=tuple(pools),
+        price=price,
+        _again=lambda moved: serve(moved, trace, slo=slo, policy=policy, seed=seed, price=price),
     )
 
 
-def gpu_timing(model: Any, system: Any, *, weights: str | None = None, kv: str | None = None) -> Any:
-    """Iteration times of a GPU system (`_core.device.GpuTiming`), from its `gpu` parameters.
-
-    Raises:
-        CapacityError: The weights do not fit.
-        ValueError: The chips do not form whole scale-up groups, or a format is unknown.
-    """
-    spec = _core.device.GpuSpec()
-    for name, parameter in system.parameters().items():
-        section, _, field = name.partition(".")
-        if section == "gpu":
-            setattr(spec, field, parameter.value)
-    weights = weights or model.weights_format
-    return _core.device.GpuTiming(
-        spec, chip_count=system.chip_count, load=model.load(weights, kv or "fp16"), weights=weights
-    )
-
-
-def _spec(pool: Pool, trace_context: int) -> Any:
+def _spec(pool: Pool) -> Any:
     """The core's description of a pool."""
     usd_in, usd_out = pool.usd_per_million_input_tokens, pool.usd_per_million_output_tokens
     make = _core.serve.PoolSpec
@@ -475,27 +544,19 @@ def _spec(pool: Pool, trace_context: int) -> Any:
     }
     if pool.kind == "lpu":
         return make.pipeline(
-            timing=pool.timing or _pipeline_timing(pool, trace_context),
+            timing=pool.timing or lpu_plan_of(pool).core.timing(pool.max_context),
             max_sequences=pool.max_sequences or 0,
             prefill_first=pool.prefill_first,
             **shared,
         )
     batch: dict[str, Any] = {} if pool.max_sequences is None else {"max_sequences": pool.max_sequences}
     return make.batch(
-        timing=pool.timing or gpu_timing(pool.model, pool.system, weights=pool.weights, kv=pool.kv),
+        timing=pool.timing or batch_plan_of(pool).core,
         max_batch_tokens=pool.max_batch_tokens,
         block_tokens=pool.block_tokens,
         **batch,
         **shared,
     )
-
-
-def _pipeline_timing(pool: Pool, trace_context: int) -> Any:
-    # Loaded on use: `estimate` is a larger module, and pools of other kinds do not need it.
-    pool_timing = importlib.import_module("lpusim._estimate").pool_timing
-    context = pool.max_context or trace_context
-    timing, _ = pool_timing(pool.model, pool.system, weights=pool.weights, kv=pool.kv, context=context)
-    return timing
 
 
 def _request_columns(pools: Sequence[Pool], trace: Trace, outcome: Mapping[str, Any]) -> Columns:

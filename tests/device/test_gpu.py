@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 
 import lpusim
 from lpusim import _core
-from lpusim._serve import gpu_timing
+from lpusim._machine import batch_plan, native_format
+
+
+def gpu_timing(model, system, *, weights=None):
+    return batch_plan(model, system, weights=weights or native_format(model, system), kv="fp16").core
 
 
 def test_every_gpu_preset_fills_the_core_spec_and_is_valid():

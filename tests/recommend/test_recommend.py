@@ -44,11 +44,12 @@ def test_one_stage_less_would_not_do(answer, trace):
         "owner",
     )
     tensor_chips, stages = fleet.plan.tensor_chips, fleet.plan.stage_count
+    shorter = search._lpu_pool(tensor_chips, stages - 1, 1)
     try:
-        shorter = search._lpu_pool(tensor_chips, stages - 1, 1)
+        met = lpusim.serve([shorter], trace, slo=SLO).meets_slo()
     except lpusim.CapacityError:
-        return
-    assert not lpusim.serve([shorter], trace, slo=SLO).meets_slo()
+        met = False
+    assert not met
 
 
 def test_bounds_contain_the_values_and_the_chips_grow_where_memory_shrinks(answer):
@@ -84,6 +85,20 @@ def test_a_run_has_a_cost_and_joules_over_pools_of_different_kinds(trace):
     assert result.joules_per_token == result.energy.facility > result.energy.it > result.energy.chip > 0
     api = lpusim.Pool(model, lpusim.load_system("api:groq"), name="api")
     assert math.isnan(lpusim.serve([api], trace).joules_per_token)
+
+
+def test_a_run_over_several_pools_has_bounds_that_name_the_pool(trace):
+    model = lpusim.load_model("llama-3.1-8b")
+    pools = [
+        lpusim.Pool(model, lpusim.load_system("h100-1"), name="gpu"),
+        lpusim.Pool(model, lpusim.load_system("groq-lpu-v1-72"), name="lpu"),
+    ]
+    result = lpusim.serve(pools, trace, slo=SLO)
+    for name, value in result.values.items():
+        low, high = result.bounds[name]
+        assert low <= value <= high, name
+    assert result.bounds["usd_per_month"].widened_by.startswith(("gpu: cost.", "lpu: cost."))
+    assert {a.name.partition(": ")[0] for a in result.assumptions} == {"gpu", "lpu"}
 
 
 def test_limits_nobody_can_meet_come_back_with_the_reason(trace):

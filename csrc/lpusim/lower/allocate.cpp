@@ -112,8 +112,8 @@ std::vector<Stage> allocate(const Blocks& blocks, const Layout& layout, const Lo
             const std::int64_t enough =
                 smallest_chip_count(blocks, layout, spec, capacity_bytes, demand, 4096);
             throw CapacityError(
-                "stage " + std::to_string(stages.size()) + " of " + std::to_string(stage_count) + " needs " +
-                    megabytes(needed) + " on each of its " + std::to_string(layout.tensor_chips) +
+                "stage " + std::to_string(stages.size() + 1) + " of " + std::to_string(stage_count) +
+                    " needs " + megabytes(needed) + " on each of its " + std::to_string(layout.tensor_chips) +
                     " chips (" + megabytes(stage.weight_bytes) + " weights, " +
                     megabytes(needed - stage.weight_bytes) + " cache for " +
                     std::to_string(demand.sequences) + " x " + std::to_string(demand.context_tokens) +
