@@ -1,26 +1,30 @@
-# `make demo` and `make test` do all set-up themselves: a local .venv, build, install.
+# Each target does all its set-up itself: a local .venv, the tools, the build, the install.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 JOBS ?= 2
 TRACE ?=
 OUT ?= demo-out
 SOURCES := $(shell find csrc python/lpusim CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' -not -name '*.so' 2>/dev/null)
+PYTHON_FILES := python tests bench tools
 CXX_FILES := $(shell find csrc bench -name '*.h' -o -name '*.cpp' -o -name '*.cc')
+CMAKE := $(BIN)/cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DLPUSIM_WERROR=ON
 
-.PHONY: demo test lint format native-test bench stubs dev clean
+.PHONY: demo test lint format native-test bench stubs clean
 
+# Dependency groups need pip 25.1.
 $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(PIP) install --upgrade 'pip>=25.1'
 	touch $@
 
 $(VENV)/installed: $(VENV)/made $(SOURCES)
-	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(BIN)/python -m pip install --quiet --disable-pip-version-check '.[plot,test]'
+	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(PIP) install '.[plot,test]'
 	touch $@
 
-$(VENV)/lint-tools: $(VENV)/installed
-	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(BIN)/python -m pip install --quiet --disable-pip-version-check '.[plot,test,lint]' 'cmake>=3.26' ninja
+$(VENV)/lint-tools $(VENV)/native-tools: $(VENV)/%-tools: $(VENV)/made pyproject.toml
+	$(PIP) install --group $*
 	touch $@
 
 demo: $(VENV)/installed
@@ -29,34 +33,31 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest tests
 
-lint: $(VENV)/lint-tools
-	$(BIN)/ruff format --check python tests bench
-	$(BIN)/ruff check python tests bench
+lint: $(VENV)/installed $(VENV)/lint-tools
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/ruff check $(PYTHON_FILES)
 	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
 	$(BIN)/mypy
 	$(BIN)/python tools/stubs.py --check
-	$(BIN)/cmake -S . -B build/lint -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DLPUSIM_WERROR=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python) -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir) > /dev/null
+	$(CMAKE) -B build/lint -DPython_EXECUTABLE=$(abspath $(BIN)/python) -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir) > /dev/null
 	$(BIN)/cmake --build build/lint -j $(JOBS)
+	$(BIN)/python tools/tidy.py build/lint --jobs $(JOBS)
 
 format: $(VENV)/lint-tools
-	$(BIN)/ruff format python tests bench
-	$(BIN)/ruff check --fix python tests bench
+	$(BIN)/ruff format $(PYTHON_FILES)
+	$(BIN)/ruff check --fix $(PYTHON_FILES)
 	$(BIN)/clang-format -i $(CXX_FILES)
 
-stubs: $(VENV)/lint-tools
+stubs: $(VENV)/installed $(VENV)/lint-tools
 	$(BIN)/python tools/stubs.py
 
-$(VENV)/cmake-tools: $(VENV)/made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'cmake>=3.26' ninja
-	touch $@
-
-native-test: $(VENV)/cmake-tools
-	$(BIN)/cmake -S . -B build/native -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g" -DLPUSIM_PYTHON=OFF -DLPUSIM_NATIVE_TESTS=ON -DLPUSIM_SANITIZE=ON > /dev/null
+native-test: $(VENV)/native-tools
+	$(CMAKE) -B build/native -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g" -DLPUSIM_PYTHON=OFF -DLPUSIM_NATIVE_TESTS=ON -DLPUSIM_SANITIZE=ON > /dev/null
 	$(BIN)/cmake --build build/native -j $(JOBS)
-	$(BIN)/ctest --test-dir build/native --output-on-failure
+	$(BIN)/ctest --test-dir build/native --output-on-failure -j $(JOBS)
 
-bench: $(VENV)/installed $(VENV)/cmake-tools
-	$(BIN)/cmake -S . -B build/bench -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Release -DLPUSIM_PYTHON=OFF -DLPUSIM_BENCH=ON > /dev/null
+bench: $(VENV)/installed $(VENV)/native-tools
+	$(CMAKE) -B build/bench -DCMAKE_BUILD_TYPE=Release -DLPUSIM_PYTHON=OFF -DLPUSIM_BENCH=ON > /dev/null
 	$(BIN)/cmake --build build/bench -j $(JOBS)
 	$(BIN)/python bench/run.py build/bench
 

@@ -451,6 +451,7 @@ ProgressionSplit split(const Progression& whole, std::int64_t value) {
         }
         const auto [stride, count] = inner.level(0);
         std::vector<ProgressionLevel> levels;
+        levels.reserve(static_cast<std::size_t>(inner.rank()));
         for (int k = 0; k < inner.rank(); ++k)
             levels.push_back(inner.level(k));
         // first < value <= last: block `at` is the last one that starts below `value`.

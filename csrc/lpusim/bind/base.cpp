@@ -9,6 +9,7 @@ void bind_base(py::module_& core) {
     auto base = core.def_submodule("base", "Errors and counter-based random numbers.");
 
     // The exception types live in Python (lpusim.errors), so that they can carry fields and be pickled.
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): the signature is pybind11's
     py::register_exception_translator([](std::exception_ptr pending) {
         try {
             if (pending) {

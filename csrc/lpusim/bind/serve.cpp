@@ -86,12 +86,14 @@ Dict<py::object> pool_columns(const std::vector<serve::EngineStatistics>& pools)
     Dict<py::object> columns;
     for (const auto& [name, member] : rows) {
         std::vector<std::int64_t> column;
+        column.reserve(pools.size());
         for (const EngineStatistics& pool : pools) {
             column.push_back(pool.*member);
         }
         columns[name] = to_numpy(std::move(column));
     }
     std::vector<double> kv_unit_ps;
+    kv_unit_ps.reserve(pools.size());
     for (const EngineStatistics& pool : pools) {
         kv_unit_ps.push_back(pool.kv_unit_ps.to_double());
     }

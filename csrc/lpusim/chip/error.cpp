@@ -13,7 +13,7 @@ std::string instance_name(const Program& program, const QueueId& queue, std::int
         for (std::size_t level = 0; level < indices.size(); ++level) {
             name += (level == 0 ? "" : ", ") + std::to_string(indices[level]);
         }
-        name += ")";
+        name += ')';
     }
     return name;
 }

@@ -51,7 +51,7 @@ class Matcher {
             find_collisions(lane);
         for (std::size_t index = 0; index < runs_.size(); ++index)
             read(index);
-        return std::move(summary_);
+        return summary_;
     }
 
   private:

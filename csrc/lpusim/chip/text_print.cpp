@@ -134,7 +134,7 @@ std::string tensor_text(const Tensor& tensor) {
                     optional_field("slice", loop.slice_stride) +
                     optional_field("address", loop.address_stride);
         }
-        text += "\n";
+        text += '\n';
     }
     return text;
 }

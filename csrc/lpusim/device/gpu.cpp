@@ -87,7 +87,8 @@ GpuTiming::GpuTiming(const GpuSpec& spec, std::int64_t chip_count, const model::
                          std::to_string(spec.scale_up_chips) + ", got " + std::to_string(chip_count));
     }
     stage_count_ = div_ceil(chip_count, spec.scale_up_chips);
-    const auto group_chips = static_cast<double>(chip_count / stage_count_);
+    const std::int64_t chips_per_stage = chip_count / stage_count_;
+    const auto group_chips = static_cast<double>(chips_per_stage);
     if (group_chips > 1 && spec.link_bytes_per_s <= 0) {
         throw ValueError("GpuSpec: link_bytes_per_s must be above 0 for " + std::to_string(chip_count) +
                          " chips that share a model");

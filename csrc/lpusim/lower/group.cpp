@@ -48,6 +48,7 @@ std::int64_t GroupCosts::cycles(CollectiveKind kind, std::int64_t part_count, st
         std::vector<net::Request> requests;
         const std::int32_t target_count =
             std::min(chip_count_, topology_->chip_count() - first_chip_ - chip_count_);
+        requests.reserve(static_cast<std::size_t>(std::max(target_count, 0)));
         for (std::int32_t i = 0; i < target_count; ++i) {
             requests.push_back({first_chip_ + i, first_chip_ + chip_count_ + i, size_bytes, 0});
         }

@@ -159,11 +159,12 @@ GeneratedRequests generate(const GeneratorSpec& spec) {
     requests.input_tokens.reserve(count);
     requests.output_tokens.reserve(count);
     std::int64_t now_ps = 0;
+    constexpr std::int64_t end_ps = kLatestPs / 2;
     for (std::size_t i = 0; i < count; ++i) {
         const double gap_ps = std::floor(unit_gap(spec, i) * mean_gap_ps + 0.5);
-        if (!(gap_ps <= static_cast<double>(kLatestPs / 2 - now_ps))) {
+        if (!(gap_ps <= static_cast<double>(end_ps - now_ps))) {
             throw ValueError("request " + std::to_string(i) + " would arrive after " +
-                             std::to_string(kLatestPs / 2) +
+                             std::to_string(end_ps) +
                              " ps (26 days); ask for fewer requests or a higher requests_per_s");
         }
         now_ps += static_cast<std::int64_t>(gap_ps);
