@@ -68,14 +68,14 @@ def _filled(spec: Any, values: tuple[tuple[str, Any], ...], section: str) -> Any
 
 
 @functools.lru_cache(maxsize=64)
-def _topology(
+def _collectives(
     kind: str, chip_count: int, vector_bytes: int, vector_ps: int, hop_ps: int, clock_hz: int
 ) -> Any:
-    """How chips are wired, with published picoseconds as whole cycles of the chip's clock, rounded up."""
+    """Of chips wired so, with published picoseconds as whole cycles of the chip's clock, rounded up."""
     link = _core.net.link_from_ps(
         vector_bytes=vector_bytes, vector_ps=vector_ps, hop_ps=hop_ps, clock_hz=clock_hz
     )
-    return _core.net.Topology.make(kind, chip_count, link)
+    return _core.lower.CollectiveLibrary(_core.net.Topology.make(kind, chip_count, link))
 
 
 @functools.lru_cache(maxsize=256)
@@ -95,7 +95,7 @@ def _core_plan(
     link = {name.removeprefix("link."): value for name, value in values if name.startswith("link.")}
     return _core.lower.Plan(
         chip=chip,
-        topology=_topology(
+        collectives=_collectives(
             link["topology"],
             chip_count,
             link["vector_bytes"],

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lpusim/chip/spec.h"
+#include "lpusim/lower/group.h"
 #include "lpusim/lower/layer.h"
 #include "lpusim/lower/partition.h"
 #include "lpusim/lower/spec.h"
@@ -20,6 +21,8 @@ struct Machine {
     std::shared_ptr<const net::Topology> topology;
     /// SRAM of one chip that data may use; at most what the geometry holds.
     std::int64_t capacity_bytes = 0;
+    /// Of that topology, to be shared with other plans; null for one of the plan's own.
+    std::shared_ptr<CollectiveLibrary> collectives = nullptr;
 };
 
 /// What has to be served.

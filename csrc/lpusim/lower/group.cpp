@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "lpusim/net/collective.h"
@@ -29,6 +30,7 @@ std::int64_t GroupCosts::cycles(CollectiveKind kind, std::int64_t part_count, st
     if (size_bytes == 0 || (kind != CollectiveKind::shift && part_count == 1)) {
         return 0;
     }
+    const std::scoped_lock lock(mutex_);
     const auto [entry, is_new] = cycles_.try_emplace(Key{kind, part_count, size_bytes}, 0);
     if (!is_new) {
         return entry->second;
@@ -57,6 +59,22 @@ std::int64_t GroupCosts::cycles(CollectiveKind kind, std::int64_t part_count, st
     }
     }
     return entry->second;
+}
+
+CollectiveLibrary::CollectiveLibrary(std::shared_ptr<const net::Topology> topology)
+    : topology_(std::move(topology)) {}
+
+GroupCosts& CollectiveLibrary::group(std::int32_t first_chip, std::int32_t chip_count,
+                                     const net::ReduceCost& reduce) {
+    const std::int32_t period = topology_->symmetry_chips();
+    const std::int32_t symmetric_chips = period > 0 ? topology_->chip_count() / period * period : 0;
+    // A group's shift reaches into the next group, so both have to lie where the symmetry holds.
+    while (first_chip >= period && first_chip + 2 * chip_count <= symmetric_chips) {
+        first_chip -= period;
+    }
+    const Key key{first_chip, chip_count, reduce.first_cycles, reduce.cycles_per_vector};
+    const std::scoped_lock lock(mutex_);
+    return groups_.try_emplace(key, *topology_, first_chip, chip_count, reduce).first->second;
 }
 
 } // namespace lpusim::lower

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <tuple>
 
 #include "lpusim/net/link.h"
@@ -17,7 +19,8 @@ enum class CollectiveKind : std::uint8_t {
 };
 
 /// Exact costs of the collectives of one tensor-parallel group of consecutive chips, in cycles of the chip
-/// clock. Every cost is the length of a verified link timetable, remembered by size.
+/// clock. Every cost is the length of a verified link timetable, remembered by size. Safe to share between
+/// threads.
 class GroupCosts {
   public:
     /// The group is chips first_chip .. first_chip + chip_count - 1 of `topology`, which must outlive this
@@ -38,7 +41,30 @@ class GroupCosts {
     std::int32_t first_chip_;
     std::int32_t chip_count_;
     net::ReduceCost reduce_;
+    std::mutex mutex_;
     std::map<Key, std::int64_t> cycles_;
+};
+
+/// The costs of all groups on one topology, to be shared by plans whose chips differ in all but their links:
+/// timetables do not depend on the rest. Safe to share between threads.
+class CollectiveLibrary {
+  public:
+    explicit CollectiveLibrary(std::shared_ptr<const net::Topology> topology);
+
+    [[nodiscard]] const std::shared_ptr<const net::Topology>& topology() const { return topology_; }
+
+    /// The group of `chip_count` chips from `first_chip` on. Groups that the topology's symmetry maps onto
+    /// each other are one. The reference is good as long as this object is.
+    [[nodiscard]] GroupCosts& group(std::int32_t first_chip, std::int32_t chip_count,
+                                    const net::ReduceCost& reduce);
+
+  private:
+    /// First chip, chips, and both costs of a reduction.
+    using Key = std::tuple<std::int32_t, std::int32_t, std::int64_t, std::int64_t>;
+
+    std::shared_ptr<const net::Topology> topology_;
+    std::mutex mutex_;
+    std::map<Key, GroupCosts> groups_;
 };
 
 } // namespace lpusim::lower

@@ -16,6 +16,7 @@ constexpr std::int64_t kActivationBytes = 2;
 constexpr std::int64_t kTensorChipsMax = 256;
 
 void require(const Machine& machine, const LowerSpec& spec, const Demand& demand) {
+    assert(machine.collectives == nullptr || machine.collectives->topology() == machine.topology);
     chip::validate(machine.chip);
     validate(spec);
     if (machine.capacity_bytes < 1 || machine.capacity_bytes > machine.chip.mem_bytes()) {
@@ -75,18 +76,13 @@ std::int64_t latency_bound_cycles(const Machine& machine, const Blocks& blocks, 
 
 GroupLibrary::GroupLibrary(const Blocks& blocks, const Machine& machine, const Layout& layout,
                            const LowerSpec& spec)
-    : blocks_(blocks), layout_(layout), spec_(spec), topology_(machine.topology),
+    : blocks_(blocks), layout_(layout), spec_(spec),
+      collectives_(machine.collectives != nullptr ? machine.collectives
+                                                  : std::make_shared<CollectiveLibrary>(machine.topology)),
       reduce_(measured_reduce_cost(machine.chip)), matmuls_(machine.chip) {}
 
 GroupCosts& GroupLibrary::group(std::int32_t first_chip) {
-    const auto chips = static_cast<std::int32_t>(layout_.tensor_chips);
-    const std::int32_t period = topology_->symmetry_chips();
-    const std::int32_t symmetric_chips = period > 0 ? topology_->chip_count() / period * period : 0;
-    // A group's shift reaches into the next group, so both have to lie where the symmetry holds.
-    while (first_chip >= period && first_chip + 2 * chips <= symmetric_chips) {
-        first_chip -= period;
-    }
-    return groups_.try_emplace(first_chip, *topology_, first_chip, chips, reduce_).first->second;
+    return collectives_->group(first_chip, static_cast<std::int32_t>(layout_.tensor_chips), reduce_);
 }
 
 const BlockCost& GroupLibrary::block(std::int64_t block, std::int64_t tokens) {

@@ -35,20 +35,17 @@ class GroupLibrary {
     [[nodiscard]] std::int64_t attention_cycles(std::int64_t block, std::int64_t tokens,
                                                 std::int64_t context_tokens) const;
 
-    /// Collectives of the group that begins at `first_chip`. Groups that the topology's symmetry maps onto
-    /// each other share one timetable.
+    /// Collectives of the group that begins at `first_chip`.
     [[nodiscard]] GroupCosts& group(std::int32_t first_chip);
 
   private:
     Blocks blocks_;
     Layout layout_;
     LowerSpec spec_;
-    std::shared_ptr<const net::Topology> topology_;
+    std::shared_ptr<CollectiveLibrary> collectives_;
     net::ReduceCost reduce_;
     MatmulLibrary matmuls_;
     std::map<std::pair<std::size_t, std::int64_t>, BlockCost> costs_;
-    /// By the first chip of each class; classes of one group have their own.
-    std::map<std::int32_t, GroupCosts> groups_;
 };
 
 /// What one item costs.

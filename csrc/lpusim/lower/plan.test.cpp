@@ -197,3 +197,22 @@ TEST_CASE(
         }
     }
 }
+
+TEST_CASE(
+    "plans that share their collectives cost what they would alone, whatever else their chips differ in") {
+    Machine slow = machine(32), quick = machine(32);
+    quick.topology = slow.topology;
+    slow.chip.vxm_alu_latency_cycles = 8; // A slower sum: other collectives, of the same library.
+    const auto shared = std::make_shared<CollectiveLibrary>(slow.topology);
+    for (const Machine& alone : {slow, quick, slow}) {
+        Machine together = alone;
+        together.collectives = shared;
+        const auto latency = [](const Machine& on) {
+            return Plan(on, blocks(expert_model()), int8_weights(), moe::Strategy::sliced, LowerSpec{},
+                        {8, 4}, Demand{1, 1024})
+                .step(1, 1)
+                .latency.cycles;
+        };
+        CHECK(latency(together) == latency(alone));
+    }
+}

@@ -19,12 +19,15 @@ class Search {
   public:
     explicit Search(const Group& group) : group_(group), hops_(at(group.topology().chip_count()), -1) {}
 
-    void from(std::int32_t source) {
+    /// As far as every chip, or until `target` is reached: by then every chip nearer than it has been.
+    void from(std::int32_t source, std::int32_t target = -1) {
         for (const std::int32_t chip : order_)
             hops_[at(chip)] = -1;
         order_.assign(1, source);
         hops_[at(source)] = 0;
         for (std::size_t head = 0; head < order_.size(); ++head) {
+            if (target >= 0 && hops_[at(target)] >= 0)
+                return;
             const std::int32_t chip = order_[head];
             for (const Bundle& bundle : group_.topology().bundles_from(chip)) {
                 if (hops_[at(bundle.to)] < 0 && group_.is_open(bundle.to)) {
@@ -156,7 +159,7 @@ std::vector<std::int32_t> find_route(const Group& group, std::int32_t source, st
                                      std::span<const std::int64_t> load) {
     const Topology& topology = group.topology();
     Search search(group);
-    search.from(target);
+    search.from(target, source);
     assert(search.hops(source) >= 0);
     std::vector<std::int32_t> route;
     for (std::int32_t chip = source; chip != target; chip = topology.bundles()[at(route.back())].to) {

@@ -9,7 +9,7 @@ import lpusim._core.net
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['LowerSpec', 'Plan', 'stages_needed']
+__all__: list[str] = ['CollectiveLibrary', 'LowerSpec', 'Plan', 'stages_needed']
 class LowerSpec:
     """
     How programs are laid out; choices nobody published.
@@ -55,11 +55,17 @@ class LowerSpec:
     @workspace_permille.setter
     def workspace_permille(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+class CollectiveLibrary:
+    """
+    Costs of the collectives of all groups on one topology, remembered for every plan on it.
+    """
+    def __init__(self, topology: lpusim._core.net.Topology) -> None:
+        ...
 class Plan:
     """
     A model laid out on a machine: exact cycles of any item at any context.
     """
-    def __init__(self, *, chip: lpusim._core.chip.ChipSpec, topology: lpusim._core.net.Topology, capacity_bytes: typing.SupportsInt | typing.SupportsIndex, architecture: lpusim._core.model.Architecture, weights: str, kv: str, strategy: str, spec: LowerSpec, partition: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, sequences: typing.SupportsInt | typing.SupportsIndex = 1, context_tokens: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
+    def __init__(self, *, chip: lpusim._core.chip.ChipSpec, collectives: CollectiveLibrary, capacity_bytes: typing.SupportsInt | typing.SupportsIndex, architecture: lpusim._core.model.Architecture, weights: str, kv: str, strategy: str, spec: LowerSpec, partition: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, sequences: typing.SupportsInt | typing.SupportsIndex = 1, context_tokens: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
         """
         Lays the model out; searches the partition (tensor_chips, stage_count) unless one is given.
         """
