@@ -23,11 +23,11 @@ chip::Program stretched(std::int64_t count) {
         const int hops = 1 + 2 * lane * 21 / 44, back = 1 + 2 * lane * 21 / 44;
         const std::string stream = std::to_string(lane);
         const std::string slice = std::to_string(2 * lane);
-        text += "@" + std::to_string(30 - hops - 2) + " mem.w." + slice + " read 0 -> e." + stream + outer +
+        text += '@' + std::to_string(30 - hops - 2) + " mem.w." + slice + " read 0 -> e." + stream + outer +
                 " repeat 320 every 1 address 1\n";
         text += "@30 vxm." + stream + " relu int8 e." + stream + " -> e." + std::to_string(16 + lane) +
                 outer + " repeat 320 every 1\n";
-        text += "@" + std::to_string(31 + back) + " mem.e." + slice + " write 0 <- e." +
+        text += '@' + std::to_string(31 + back) + " mem.e." + slice + " write 0 <- e." +
                 std::to_string(16 + lane) + outer + " repeat 320 every 1 write_address 1\n";
     }
     return chip::parse(text);
@@ -74,6 +74,26 @@ void fold_matrix_product(benchmark::State& state) {
                            benchmark::Counter::kIsRate);
 }
 BENCHMARK(fold_matrix_product)->ArgName("side")->Arg(320)->Arg(640)->Arg(2048)->Unit(benchmark::kMicrosecond);
+
+/// One row of activations, as in decoding at batch 1: weights stream and little else happens.
+void fold_vector_matrix(benchmark::State& state) {
+    const chip::ChipSpec spec;
+    const std::int64_t side = state.range(0);
+    const chip::Program program = chip::gemm(spec, 1, side, side);
+    const chip::Run run = chip::fold(program, spec, {}, false);
+    if (run.error || run.cycles != chip::tick(program, spec, {}, false).cycles) {
+        state.SkipWithError("wrong answer, so the time is meaningless");
+        return;
+    }
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(chip::fold(program, spec, {}, false).cycles);
+    }
+    state.SetItemsProcessed(state.iterations() * run.pieces);
+    state.counters["chip_cycles/s"] =
+        benchmark::Counter(static_cast<double>(run.cycles) * static_cast<double>(state.iterations()),
+                           benchmark::Counter::kIsRate);
+}
+BENCHMARK(fold_vector_matrix)->ArgName("side")->Arg(1024)->Arg(4096)->Unit(benchmark::kMicrosecond);
 
 /// The worst case: rows of 997 cycles read what two slices drive in rows of 1009, so that hardly a row is cut
 /// like another one.
@@ -133,21 +153,24 @@ void fold_values_int8(benchmark::State& state) {
     }
     state.SetItemsProcessed(state.iterations() * side * side * side);
 }
-BENCHMARK(fold_values_int8)->ArgName("side")->Arg(320)->Arg(1024)->Unit(benchmark::kMillisecond);
+BENCHMARK(fold_values_int8)->ArgName("side")->Arg(320)->Arg(2048)->Unit(benchmark::kMillisecond);
 
+/// A product wide enough for every plane.
 void tick_matrix_product(benchmark::State& state) {
     const chip::ChipSpec spec;
-    const chip::Program program = chip::gemm(spec, 320, 320, 320);
-    const chip::Run run = chip::tick(program, spec, {}, false);
+    const bool values = state.range(0) != 0;
+    const chip::Program program = chip::gemm(spec, 320, 1280, 320);
+    const chip::Memory memory = values ? chip::Memory(spec) : chip::Memory();
+    const chip::Run run = chip::tick(program, spec, memory, values);
     if (run.error || run.cycles != chip::fold(program, spec, {}, false).cycles) {
         state.SkipWithError("wrong answer, so the time is meaningless");
         return;
     }
     for (auto _ : state) {
-        benchmark::DoNotOptimize(chip::tick(program, spec, {}, false).cycles);
+        benchmark::DoNotOptimize(chip::tick(program, spec, memory, values).cycles);
     }
     state.SetItemsProcessed(state.iterations() * run.cycles);
 }
-BENCHMARK(tick_matrix_product)->Unit(benchmark::kMillisecond);
+BENCHMARK(tick_matrix_product)->ArgName("values")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 } // namespace
