@@ -28,8 +28,8 @@ __all__ = [
     "touches_time",
 ]
 
-#: Sections of a spec that change how long something takes; the others change what it costs.
-_TIME_SECTIONS = ("chip", "link", "memory", "lower", "gpu")
+#: Sections of a spec that change what something costs, but not how long it takes.
+_MONEY_SECTIONS = ("power", "cost")
 
 _SECONDS_PER_HOUR = 3600
 
@@ -72,24 +72,28 @@ def decided(pool: Pool, context: int) -> Pool:
 
 
 def parameters_of(pools: Sequence[Pool]) -> dict[str, Parameter]:
-    """Parameters of all pools' machines: by dotted name, behind the pool's label where there are several."""
+    """Parameters of all pools' machines: by dotted name, behind the pool's label where there are several.
+
+    Of an API, those of the pool's model.
+    """
     return {
         _prefix(pools, pool) + name: parameter
         for pool in pools
         if pool.system is not None
         for name, parameter in pool.system.parameters().items()
+        if pool.kind != "api" or name.startswith(f"{pool.model.name}.")
     }
 
 
 def touches_time(name: str) -> bool:
     """Whether a parameter, named as in `parameters_of`, changes how long something takes."""
-    return name.rpartition(": ")[2].partition(".")[0] in _TIME_SECTIONS
+    return name.rpartition(": ")[2].partition(".")[0] not in _MONEY_SECTIONS
 
 
 def moved_pools(pools: Sequence[Pool], moved: Mapping[str, Value]) -> tuple[Pool, ...]:
     """The pools with other parameters, named as in `parameters_of`.
 
-    An LPU partition whose stages are too few for the moved machine gets more of them, of the same size.
+    An LPU machine that would hold less cache than before gets more stages, of the same size.
 
     Raises:
         CapacityError: No number of stages holds the model.
@@ -111,14 +115,15 @@ def _moved(pool: Pool, values: Mapping[str, Value]) -> Pool:
     if pool.partition is None or not any(touches_time(name) for name in values):
         return replace(pool, system=system)
     tensor_chips, stages = pool.partition
-    needed = stages_needed(
-        pool.model,
-        system,
-        tensor_chips=tensor_chips,
-        weights=pool.weights or native_format(pool.model, system),
-        kv=pool.kv or "fp16",
-        context=pool.max_context or 1,
-    )
+    kept = {
+        "tensor_chips": tensor_chips,
+        "weights": pool.weights or native_format(pool.model, system),
+        "kv": pool.kv or "fp16",
+    }
+    # As much cache as before where a stage can hold that, one request of the longest context at least.
+    cache_tokens = lpu_plan_of(pool).kv_token_capacity
+    needed = stages_needed(pool.model, system, context=cache_tokens, **kept)
+    needed = needed or stages_needed(pool.model, system, context=pool.max_context or 1, **kept)
     if needed == 0:
         raise CapacityError(f"a stage of {tensor_chips} chips of the moved machine cannot hold one layer")
     if needed > stages:

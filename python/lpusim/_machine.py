@@ -68,14 +68,12 @@ def _filled(spec: Any, values: tuple[tuple[str, Any], ...], section: str) -> Any
 
 
 @functools.lru_cache(maxsize=64)
-def _collectives(
-    kind: str, chip_count: int, vector_bytes: int, vector_ps: int, hop_ps: int, clock_hz: int
-) -> Any:
-    """Of chips wired so, with published picoseconds as whole cycles of the chip's clock, rounded up."""
+def _fabric(kind: str, chip_count: int, vector_bytes: int, vector_ps: int, hop_ps: int, clock_hz: int) -> Any:
+    """The links of a machine; published picoseconds are whole cycles of the chip's clock, rounded up."""
     link = _core.net.link_from_ps(
         vector_bytes=vector_bytes, vector_ps=vector_ps, hop_ps=hop_ps, clock_hz=clock_hz
     )
-    return _core.lower.CollectiveLibrary(_core.net.Topology.make(kind, chip_count, link))
+    return _core.lower.Fabric(_core.net.Topology.make(kind, chip_count, link))
 
 
 @functools.lru_cache(maxsize=256)
@@ -95,7 +93,7 @@ def _core_plan(
     link = {name.removeprefix("link."): value for name, value in values if name.startswith("link.")}
     return _core.lower.Plan(
         chip=chip,
-        collectives=_collectives(
+        fabric=_fabric(
             link["topology"],
             chip_count,
             link["vector_bytes"],

@@ -280,8 +280,8 @@ class ServeResult:
     def bounds(self) -> dict[str, Bound]:
         """Name -> (low, high) of `values` over the ranges of all assumed parameters; contains the values.
 
-        The trace runs again for every end of a range that touches time. An LPU machine whose partition no
-        longer holds the model gets more stages of the same size.
+        The trace runs again for every end of a range that touches time. An LPU machine that would
+        hold less cache than before gets more stages of the same size.
         """
         runs = functools.cache(lambda times: self._again(moved_pools(self.fleet, dict(times))))
 

@@ -48,9 +48,9 @@ def pipeline_tick_by_tick(timing, requests, max_sequences=None, prefill_first=Fa
                 finish=None,
             )
         )
-    stages = [[] for _ in range(timing.stage_count)]
+    stage_free = [0] * timing.stage_count
     queue, prefilling, ready, in_flight, running = [], [], [], [], []
-    chosen, now = None, 0
+    now = 0
     while any(s.fits and s.finish is None for s in sequences):
         for item in [item for item in in_flight if item.exit == now]:
             in_flight.remove(item)
@@ -69,8 +69,8 @@ def pipeline_tick_by_tick(timing, requests, max_sequences=None, prefill_first=Fa
                 break
             running.append(queue[0])
             prefilling.append(queue.pop(0))
-        stage0_free = not any(start <= now < end for start, end in stages[0])
-        if chosen is None and stage0_free and (ready or prefilling):
+        chosen = None
+        if stage_free[0] <= now and (ready or prefilling):
             if ready and not (prefilling and prefill_first):
                 s = ready.pop(0)
                 row = (s.inputs + s.produced - 1) // timing.page_tokens
@@ -95,21 +95,14 @@ def pipeline_tick_by_tick(timing, requests, max_sequences=None, prefill_first=Fa
                 if chosen.is_last_chunk:
                     prefilling.pop(0)
         if chosen is not None:
-            holds = [
-                (now + stage * chosen.occupancy, now + (stage + 1) * chosen.occupancy)
-                for stage in range(timing.stage_count)
-            ]
-            meets = any(
-                start < other_end and other_start < end
-                for (start, end), booked in zip(holds, stages, strict=True)
-                for other_start, other_end in booked
-            )
-            if not meets:
-                for hold, booked in zip(holds, stages, strict=True):
-                    booked.append(hold)
-                chosen.exit = now + chosen.latency
-                in_flight.append(chosen)
-                chosen = None
+            begun = now
+            for stage, free in enumerate(stage_free):
+                begun = max(begun, free)
+                stage_free[stage] = begun = begun + chosen.occupancy
+            # Its own latency, and what it waited for slower ones ahead.
+            waited = begun - now - timing.stage_count * chosen.occupancy
+            chosen.exit = now + chosen.latency + waited
+            in_flight.append(chosen)
         now += 1
     return [(s.first, s.finish) if s.fits else None for s in sequences]
 

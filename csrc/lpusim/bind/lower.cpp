@@ -27,14 +27,13 @@ moe::Strategy parse_strategy(const std::string& name) {
     throw ValueError("strategy must be \"sliced\" or \"worst_case\", got \"" + name + "\"");
 }
 
-std::unique_ptr<Plan> make_plan(const chip::ChipSpec& chip,
-                                const std::shared_ptr<CollectiveLibrary>& collectives,
+std::unique_ptr<Plan> make_plan(const chip::ChipSpec& chip, std::shared_ptr<Fabric> fabric,
                                 std::int64_t capacity_bytes, const model::Architecture& architecture,
                                 const std::string& weights, const std::string& kv,
                                 const std::string& strategy, const LowerSpec& spec,
                                 const std::optional<std::pair<std::int64_t, std::int64_t>>& partition,
                                 std::int64_t sequences, std::int64_t context_tokens) {
-    const Machine machine{chip, collectives->topology(), capacity_bytes, collectives};
+    const Machine machine{chip, std::move(fabric), capacity_bytes};
     const Formats formats{model::parse_format(weights), model::parse_format(kv)};
     const Blocks blocks(architecture);
     const Demand demand{sequences, context_tokens};
@@ -67,7 +66,7 @@ void require_item(std::int64_t tokens, std::int64_t context_tokens) {
 
 void bind_plan(py::module_& lower) {
     py::class_<Plan>(lower, "Plan", "A model laid out on a machine: exact cycles of any item at any context.")
-        .def(py::init(&make_plan), py::kw_only(), py::arg("chip"), py::arg("collectives"),
+        .def(py::init(&make_plan), py::kw_only(), py::arg("chip"), py::arg("fabric"),
              py::arg("capacity_bytes"), py::arg("architecture"), py::arg("weights"), py::arg("kv"),
              py::arg("strategy"), py::arg("spec"), py::arg("partition") = py::none(),
              py::arg("sequences") = 1, py::arg("context_tokens") = 1,
@@ -77,7 +76,7 @@ void bind_plan(py::module_& lower) {
         .def_property_readonly("stage_count", [](const Plan& self) { return self.partition().stage_count; })
         .def_property_readonly("kv_page_count", &Plan::page_count, "KV pages of whole sequences that fit.")
         .def_property_readonly("page_tokens", [](const Plan& self) { return self.spec().page_tokens; })
-        .def_property_readonly("chunk_tokens", [](const Plan& self) { return self.spec().chunk_tokens; })
+        .def_property_readonly("chunk_tokens", &Plan::chunk_tokens, "Prompt tokens of one pipeline item.")
         .def_property_readonly("program_count", &Plan::program_count, "Verified matmul programs composed.")
         .def(
             "stages",
@@ -173,9 +172,8 @@ void bind_lower(py::module_& core) {
             .def(py::init<>())
             .def("validate", [](const LowerSpec& self) { validate(self); });
     bind_fields<LowerSpec>(spec, lower_fields());
-    py::class_<CollectiveLibrary, std::shared_ptr<CollectiveLibrary>>(
-        lower, "CollectiveLibrary",
-        "Costs of the collectives of all groups on one topology, remembered for every plan on it.")
+    py::class_<Fabric, std::shared_ptr<Fabric>>(
+        lower, "Fabric", "The links of a machine, and what collectives took on them so far; plans share it.")
         .def(py::init<std::shared_ptr<const net::Topology>>(), py::arg("topology"));
     bind_plan(lower);
     lower.def(

@@ -10,7 +10,7 @@ PipelineTiming pipeline_timing(lower::Plan& plan, std::int64_t context_tokens) {
     timing.stage_count = plan.partition().stage_count;
     timing.page_tokens = plan.spec().page_tokens;
     timing.kv_page_count = plan.page_count();
-    timing.chunk_tokens = plan.spec().chunk_tokens;
+    timing.chunk_tokens = plan.chunk_tokens();
     for (std::int64_t pages = 1; pages <= plan.pages(context_tokens); ++pages) {
         const lower::StepCost& decode = plan.step(1, pages);
         timing.decode_occupancy_ps.push_back(cycles_to_ps(decode.occupancy_cycles, clock_hz));

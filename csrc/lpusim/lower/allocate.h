@@ -5,12 +5,11 @@
 #include <vector>
 
 #include "lpusim/chip/spec.h"
-#include "lpusim/lower/group.h"
+#include "lpusim/lower/fabric.h"
 #include "lpusim/lower/layer.h"
 #include "lpusim/lower/partition.h"
 #include "lpusim/lower/spec.h"
 #include "lpusim/model/operators.h"
-#include "lpusim/net/topology.h"
 
 /// Does a model fit: SRAM bytes of every stage, without a cycle of time.
 namespace lpusim::lower {
@@ -18,11 +17,9 @@ namespace lpusim::lower {
 /// The machine a model is laid out on.
 struct Machine {
     chip::ChipSpec chip;
-    std::shared_ptr<const net::Topology> topology;
+    std::shared_ptr<Fabric> fabric;
     /// SRAM of one chip that data may use; at most what the geometry holds.
     std::int64_t capacity_bytes = 0;
-    /// Of that topology, to be shared with other plans; null for one of the plan's own.
-    std::shared_ptr<CollectiveLibrary> collectives = nullptr;
 };
 
 /// What has to be served.

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lpusim/lower/group.h"
+#include "lpusim/lower/fabric.h"
 #include "lpusim/lower/matmul.h"
 #include "lpusim/lower/spec.h"
 #include "lpusim/model/format.h"
@@ -51,13 +51,6 @@ struct Layout {
 /// SRAM bytes that one page of one sequence takes on the fullest chip, for one layer.
 [[nodiscard]] std::int64_t shard_page_bytes(const model::AttentionShape& attention, const Layout& layout,
                                             std::int64_t page_tokens);
-
-/// A collective that a block of operators needs, over the first `part_count` chips of its group.
-struct CollectiveCall {
-    CollectiveKind kind = CollectiveKind::all_reduce;
-    std::int64_t part_count = 1;
-    std::int64_t size_bytes = 0;
-};
 
 /// What one operator adds to the end of its block, for timelines. Pieces follow each other: an operator that
 /// slips under the one before counts only what it adds. `collective` is an index into BlockCost::collectives

@@ -16,7 +16,6 @@ constexpr std::int64_t kActivationBytes = 2;
 constexpr std::int64_t kTensorChipsMax = 256;
 
 void require(const Machine& machine, const LowerSpec& spec, const Demand& demand) {
-    assert(machine.collectives == nullptr || machine.collectives->topology() == machine.topology);
     chip::validate(machine.chip);
     validate(spec);
     if (machine.capacity_bytes < 1 || machine.capacity_bytes > machine.chip.mem_bytes()) {
@@ -65,7 +64,7 @@ std::int64_t streamed_bytes(const Blocks& blocks, const Layout& layout) {
 /// link.
 std::int64_t latency_bound_cycles(const Machine& machine, const Blocks& blocks, const Layout& layout,
                                   std::int64_t stage_count) {
-    const std::int64_t hop = machine.topology->link().hop_cycles;
+    const std::int64_t hop = machine.fabric->topology().link().hop_cycles;
     const std::int64_t layers = blocks.count() - 2;
     const std::int64_t sums = layout.tensor_chips > 1 ? 2 * layers * hop : 0;
     return streamed_bytes(blocks, layout) / machine.chip.stream_bytes_per_cycle() + sums +
@@ -76,13 +75,11 @@ std::int64_t latency_bound_cycles(const Machine& machine, const Blocks& blocks, 
 
 GroupLibrary::GroupLibrary(const Blocks& blocks, const Machine& machine, const Layout& layout,
                            const LowerSpec& spec)
-    : blocks_(blocks), layout_(layout), spec_(spec),
-      collectives_(machine.collectives != nullptr ? machine.collectives
-                                                  : std::make_shared<CollectiveLibrary>(machine.topology)),
+    : blocks_(blocks), layout_(layout), spec_(spec), fabric_(machine.fabric),
       reduce_(measured_reduce_cost(machine.chip)), matmuls_(machine.chip) {}
 
-GroupCosts& GroupLibrary::group(std::int32_t first_chip) {
-    return collectives_->group(first_chip, static_cast<std::int32_t>(layout_.tensor_chips), reduce_);
+std::int64_t GroupLibrary::collective_cycles(std::int32_t first_chip, const CollectiveCall& call) const {
+    return fabric_->cycles({first_chip, static_cast<std::int32_t>(layout_.tensor_chips)}, call, reduce_);
 }
 
 const BlockCost& GroupLibrary::block(std::int64_t block, std::int64_t tokens) {
@@ -109,7 +106,7 @@ Plan::Plan(const Machine& machine, const Blocks& blocks, const Formats& formats,
            const LowerSpec& spec, const Partition& partition, const Demand& demand)
     : machine_(machine), partition_(partition) {
     require(machine, spec, demand);
-    const std::int64_t chip_count = machine.topology->chip_count();
+    const std::int64_t chip_count = machine.fabric->topology().chip_count();
     if (partition.tensor_chips < 1 || partition.stage_count < 1 || partition.tensor_chips > chip_count ||
         partition.stage_count > chip_count / partition.tensor_chips) {
         throw ValueError("a partition of " + std::to_string(partition.tensor_chips) + " x " +
@@ -143,13 +140,12 @@ const Plan::FixedCost& Plan::fixed_cost(std::int64_t tokens) {
 
     FixedCost cost;
     for (std::size_t s = 0; s < stages_.size(); ++s) {
-        GroupCosts& group = library_->group(stages_[s].first_chip);
         CategoryCycles stage;
         for (std::int64_t i = 0; i < stages_[s].blocks.block_count; ++i) {
             const BlockCost& block = library_->block(stages_[s].blocks.first_block + i, tokens);
             stage += block.chip;
             for (const CollectiveCall& call : block.collectives) {
-                stage[Category::collective] += group.cycles(call.kind, call.part_count, call.size_bytes);
+                stage[Category::collective] += library_->collective_cycles(stages_[s].first_chip, call);
             }
         }
         cost.stage_cycles.push_back(stage.total());
@@ -184,14 +180,15 @@ const StepCost& Plan::step(std::int64_t tokens, std::int64_t page_count) {
 std::int64_t Plan::hop_cycles(std::size_t stage, std::int64_t tokens) {
     if (stage + 1 < stages_.size()) {
         const std::int64_t hidden = library_->blocks().operators(0).front().n;
-        return library_->group(stages_[stage].first_chip)
-            .cycles(CollectiveKind::shift, partition_.tensor_chips, tokens * hidden * kActivationBytes);
+        return library_->collective_cycles(
+            stages_[stage].first_chip,
+            {CollectiveKind::shift, partition_.tensor_chips, tokens * hidden * kActivationBytes});
     }
     if (tokens > 1 || stages_.size() == 1) {
         return 0;
     }
     // The token id goes back to the first stage.
-    const net::Topology& topology = *machine_.topology;
+    const net::Topology& topology = machine_.fabric->topology();
     return net::send_cycles(topology, stages_.back().first_chip, stages_.front().first_chip,
                             topology.link().vector_bytes);
 }
@@ -202,7 +199,6 @@ std::vector<StepSlice> Plan::timeline(std::int64_t tokens, std::int64_t page_cou
     std::int64_t now = 0;
     for (std::size_t s = 0; s < stages_.size(); ++s) {
         const auto stage = static_cast<std::int64_t>(s);
-        GroupCosts& group = library_->group(stages_[s].first_chip);
         for (std::int64_t i = 0; i < stages_[s].blocks.block_count; ++i) {
             const std::int64_t block = stages_[s].blocks.first_block + i;
             const BlockCost& cost = library_->block(block, tokens);
@@ -210,7 +206,7 @@ std::vector<StepSlice> Plan::timeline(std::int64_t tokens, std::int64_t page_cou
                 std::int64_t cycles = piece.cycles;
                 if (piece.collective >= 0) {
                     const CollectiveCall& call = cost.collectives[static_cast<std::size_t>(piece.collective)];
-                    cycles = group.cycles(call.kind, call.part_count, call.size_bytes);
+                    cycles = library_->collective_cycles(stages_[s].first_chip, call);
                 } else if (piece.is_attention_over_context) {
                     cycles = library_->attention_cycles(block, tokens, page_count * spec().page_tokens);
                 }
@@ -229,32 +225,37 @@ std::vector<StepSlice> Plan::timeline(std::int64_t tokens, std::int64_t page_cou
     return slices;
 }
 
+std::int64_t Plan::chunk_tokens() {
+    if (chunk_tokens_ == 0) {
+        const std::int64_t limit =
+            multiply_divide_floor(step(1, 1).occupancy_cycles, spec().chunk_occupancy_percent, 100);
+        chunk_tokens_ = 1;
+        while (2 * chunk_tokens_ <= spec().chunk_tokens_max &&
+               step(2 * chunk_tokens_, 1).occupancy_cycles <= limit) {
+            chunk_tokens_ *= 2;
+        }
+    }
+    return chunk_tokens_;
+}
+
 std::int64_t Plan::prefill_cycles(std::int64_t input_tokens) {
     if (input_tokens < 1) {
         throw ValueError("input_tokens must be at least 1, got " + std::to_string(input_tokens));
     }
-    const std::int64_t chunk = spec().chunk_tokens;
-    const auto later_stages = static_cast<std::int64_t>(stages_.size()) - 1;
+    // Later chunks attend to more and are never quicker, so none waits behind the one ahead.
+    const std::int64_t chunk = chunk_tokens();
     std::int64_t entry = 0;
-    std::int64_t done = 0;
-    std::int64_t previous_occupancy = 0;
-    for (std::int64_t first = 0; first < input_tokens; first += chunk) {
-        const StepCost& item = step(chunk, pages(std::min(input_tokens, first + chunk)));
-        if (first > 0) {
-            entry += previous_occupancy +
-                     later_stages * std::max<std::int64_t>(0, previous_occupancy - item.occupancy_cycles);
-        }
-        previous_occupancy = item.occupancy_cycles;
-        done = entry + item.latency.total();
+    for (std::int64_t end = chunk; end < input_tokens; end += chunk) {
+        entry += step(chunk, pages(end)).occupancy_cycles;
     }
-    return done;
+    return entry + step(chunk, pages(input_tokens)).latency.total();
 }
 
 Plan Plan::search(const Machine& machine, const Blocks& blocks, const Formats& formats,
                   moe::Strategy strategy, const LowerSpec& spec, const Demand& demand) {
     require(machine, spec, demand);
-    const std::int64_t chip_count = machine.topology->chip_count();
-    const std::int64_t node = std::max<std::int64_t>(1, machine.topology->chips_per_node());
+    const std::int64_t chip_count = machine.fabric->topology().chip_count();
+    const std::int64_t node = std::max<std::int64_t>(1, machine.fabric->topology().chips_per_node());
     std::optional<Plan> best;
     std::int64_t best_cycles = std::numeric_limits<std::int64_t>::max();
 

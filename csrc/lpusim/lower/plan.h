@@ -10,12 +10,11 @@
 
 #include "lpusim/chip/spec.h"
 #include "lpusim/lower/allocate.h"
-#include "lpusim/lower/group.h"
+#include "lpusim/lower/fabric.h"
 #include "lpusim/lower/layer.h"
 #include "lpusim/lower/matmul.h"
 #include "lpusim/lower/spec.h"
 #include "lpusim/model/operators.h"
-#include "lpusim/net/topology.h"
 
 namespace lpusim::lower {
 
@@ -35,14 +34,14 @@ class GroupLibrary {
     [[nodiscard]] std::int64_t attention_cycles(std::int64_t block, std::int64_t tokens,
                                                 std::int64_t context_tokens) const;
 
-    /// Collectives of the group that begins at `first_chip`.
-    [[nodiscard]] GroupCosts& group(std::int32_t first_chip);
+    /// Cycles of a collective in the group that begins at `first_chip`.
+    [[nodiscard]] std::int64_t collective_cycles(std::int32_t first_chip, const CollectiveCall& call) const;
 
   private:
     Blocks blocks_;
     Layout layout_;
     LowerSpec spec_;
-    std::shared_ptr<CollectiveLibrary> collectives_;
+    std::shared_ptr<Fabric> fabric_;
     net::ReduceCost reduce_;
     MatmulLibrary matmuls_;
     std::map<std::pair<std::size_t, std::int64_t>, BlockCost> costs_;
@@ -95,6 +94,10 @@ class Plan {
     /// Verified matmul programs that the costs are composed of.
     [[nodiscard]] std::int64_t program_count() const { return library_->matmuls().program_count(); }
 
+    /// Prompt tokens of one pipeline item: the largest power of two, at most chunk_tokens_max, that holds no
+    /// stage longer than chunk_occupancy_percent of what a decode token does, both on an empty cache.
+    [[nodiscard]] std::int64_t chunk_tokens();
+
     /// Pages of a context, at least 1.
     [[nodiscard]] std::int64_t pages(std::int64_t context_tokens) const;
 
@@ -129,6 +132,8 @@ class Plan {
     [[nodiscard]] std::int64_t hop_cycles(std::size_t stage, std::int64_t tokens);
     std::map<std::int64_t, FixedCost> fixed_;
     std::map<std::pair<std::int64_t, std::int64_t>, StepCost> steps_;
+    /// 0 until asked for.
+    std::int64_t chunk_tokens_ = 0;
 };
 
 } // namespace lpusim::lower

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <numeric>
 
+#include "lpusim/net/collective.h"
 #include "lpusim/net/wiring.h"
 
 using namespace lpusim;
@@ -32,10 +34,13 @@ model::ModelSpec expert_model() {
     return spec;
 }
 
+std::shared_ptr<Fabric> fabric(std::int64_t chips) {
+    return std::make_shared<Fabric>(
+        std::make_shared<const net::Topology>(net::make_quadfour(chips, net::LinkSpec{})));
+}
+
 Machine machine(std::int64_t chips, std::int64_t capacity_bytes = 12'000'000) {
-    return {chip::ChipSpec{},
-            std::make_shared<const net::Topology>(net::make_quadfour(chips, net::LinkSpec{})),
-            capacity_bytes};
+    return {chip::ChipSpec{}, fabric(chips), capacity_bytes};
 }
 
 Formats int8_weights() {
@@ -100,12 +105,22 @@ TEST_CASE("whole experts cost a chip more than slices of them, and both reserve 
 
 TEST_CASE("a prompt of one chunk is one item; a second chunk follows at the first one's distance") {
     Plan laid_out = plan(dense_model(), 32, {8, 4});
-    const std::int64_t chunk = laid_out.spec().chunk_tokens;
+    const std::int64_t chunk = laid_out.chunk_tokens();
     const StepCost& item = laid_out.step(chunk, 1);
     CHECK(laid_out.prefill_cycles(1) == item.latency.total());
     CHECK(laid_out.prefill_cycles(chunk) == item.latency.total());
     CHECK(laid_out.prefill_cycles(chunk + 1) == item.occupancy_cycles + item.latency.total());
     CHECK_THROWS_AS((void)laid_out.prefill_cycles(0), ValueError);
+}
+
+TEST_CASE("a prompt item is as large as its share of a stage's time allows") {
+    Plan laid_out = plan(expert_model(), 32, {8, 4});
+    const std::int64_t chunk = laid_out.chunk_tokens();
+    const std::int64_t decode = laid_out.step(1, 1).occupancy_cycles;
+    CHECK(laid_out.step(chunk, 1).occupancy_cycles <= 2 * decode);
+    const bool is_largest = 2 * chunk > laid_out.spec().chunk_tokens_max ||
+                            laid_out.step(2 * chunk, 1).occupancy_cycles > 2 * decode;
+    CHECK(is_largest);
 }
 
 TEST_CASE("the search returns the best of the partitions it may choose, by trying them all") {
@@ -183,33 +198,38 @@ TEST_CASE("shards of one chip are the whole model, and shards of many hold at le
     }
 }
 
-TEST_CASE(
-    "groups that the topology's symmetry maps onto each other cost the same when scheduled on their own") {
-    const net::Topology topology = net::make_quadfour(136, net::LinkSpec{});
-    GroupCosts first(topology, 0, 16, {});
+TEST_CASE("groups that the topology's symmetry maps onto each other share the first one's timetable") {
+    const auto links = fabric(136);
+    const net::Topology& topology = links->topology();
+    const CollectiveCall call{CollectiveKind::all_reduce, 16, 16384};
+    std::vector<std::int32_t> chips(16);
     for (std::int32_t start = 8; start + 32 <= 136; start += 8) {
-        GroupCosts other(topology, start, 16, {});
-        for (const CollectiveKind kind : {CollectiveKind::all_reduce, CollectiveKind::all_gather}) {
-            const auto mine = static_cast<double>(first.cycles(kind, 16, 16384));
-            const auto theirs = static_cast<double>(other.cycles(kind, 16, 16384));
-            // Ties between equal routes fall by chip id, which wraps around the ring.
-            CHECK(theirs == doctest::Approx(mine).epsilon(0.05));
-        }
+        CHECK(links->cycles({start, 16}, call, {}) == links->cycles({0, 16}, call, {}));
+        std::iota(chips.begin(), chips.end(), start);
+        // Scheduled on its own it is about as long: ties between equal routes fall by chip id, which wraps.
+        const auto own = static_cast<double>(net::all_reduce(topology, chips, call.size_bytes).cycles);
+        CHECK(own == doctest::Approx(static_cast<double>(links->cycles({0, 16}, call, {}))).epsilon(0.05));
     }
 }
 
-TEST_CASE(
-    "plans that share their collectives cost what they would alone, whatever else their chips differ in") {
+TEST_CASE("a collective of one chip or of nothing costs nothing, and the last group has nobody to shift to") {
+    const auto links = fabric(32);
+    CHECK(links->cycles({0, 8}, {CollectiveKind::all_reduce, 1, 4096}, {}) == 0);
+    CHECK(links->cycles({0, 8}, {CollectiveKind::all_gather, 8, 0}, {}) == 0);
+    CHECK(links->cycles({24, 8}, {CollectiveKind::shift, 8, 4096}, {}) == 0);
+    CHECK(links->cycles({16, 8}, {CollectiveKind::shift, 8, 4096}, {}) > 0);
+}
+
+TEST_CASE("plans that share a fabric cost what they would alone, whatever else their chips differ in") {
     Machine slow = machine(32), quick = machine(32);
-    quick.topology = slow.topology;
-    slow.chip.vxm_alu_latency_cycles = 8; // A slower sum: other collectives, of the same library.
-    const auto shared = std::make_shared<CollectiveLibrary>(slow.topology);
+    slow.chip.vxm_alu_latency_cycles = 8; // A slower sum: other collectives.
+    const auto shared = fabric(32);
     for (const Machine& alone : {slow, quick, slow}) {
         Machine together = alone;
-        together.collectives = shared;
+        together.fabric = shared;
         const auto latency = [](const Machine& on) {
-            return Plan(on, blocks(expert_model()), int8_weights(), moe::Strategy::sliced, LowerSpec{},
-                        {8, 4}, Demand{1, 1024})
+            return Plan(on, blocks(expert_model()), int8_weights(), moe::Strategy::sliced, LowerSpec{}, {8, 4},
+                        Demand{1, 1024})
                 .step(1, 1)
                 .latency.cycles;
         };

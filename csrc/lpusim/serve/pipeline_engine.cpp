@@ -66,7 +66,8 @@ void validate(const device::PipelineTiming& timing) {
 
 PipelineEngine::PipelineEngine(std::shared_ptr<const device::PipelineTiming> timing, PipelineOptions options,
                                Records& records)
-    : timing_(std::move(timing)), options_(options), records_(records), free_pages_(timing_->kv_page_count) {
+    : timing_(std::move(timing)), options_(options), records_(records), stages_(timing_->stage_count),
+      free_pages_(timing_->kv_page_count) {
     statistics_.kv_unit_tokens = timing_->page_tokens;
     statistics_.kv_units = timing_->kv_page_count;
 }
@@ -157,14 +158,14 @@ void PipelineEngine::choose(std::int64_t now_ps, std::int64_t bound_ps) {
 }
 
 std::int64_t PipelineEngine::enter(std::int64_t now_ps, std::int64_t occupancy_ps, std::int64_t count) {
-    const std::int64_t shorter_ps = std::max<std::int64_t>(0, last_occupancy_ps_ - occupancy_ps);
-    const std::int64_t first_ps = std::max(now_ps, free_ps_ + (timing_->stage_count - 1) * shorter_ps);
-    const std::int64_t last_ps = first_ps + (count - 1) * occupancy_ps;
+    assert(now_ps >= free_ps_);
+    const std::int64_t last_ps = now_ps + (count - 1) * occupancy_ps;
     check_time(last_ps);
     free_ps_ = last_ps + occupancy_ps;
-    last_occupancy_ps_ = occupancy_ps;
     statistics_.busy_ps += count * occupancy_ps;
-    return last_ps;
+    const std::int64_t begins_ps = last_ps + stages_.enter(now_ps, occupancy_ps, count);
+    check_time(begins_ps);
+    return begins_ps;
 }
 
 void PipelineEngine::leave(std::size_t slot, std::int64_t exit_ps) {
@@ -185,9 +186,9 @@ void PipelineEngine::enter_decode(std::int64_t now_ps) {
         sequence.row_tokens_left = timing_->page_tokens;
     }
     --sequence.row_tokens_left;
-    const std::int64_t entry_ps = enter(now_ps, timing_->decode_occupancy_ps[sequence.row], 1);
+    const std::int64_t begins_ps = enter(now_ps, timing_->decode_occupancy_ps[sequence.row], 1);
     ++statistics_.decode_items;
-    leave(slot, entry_ps + timing_->decode_latency_ps[sequence.row]);
+    leave(slot, begins_ps + timing_->decode_latency_ps[sequence.row]);
 }
 
 void PipelineEngine::enter_prefill(std::int64_t now_ps, std::int64_t bound_ps) {
@@ -203,8 +204,7 @@ void PipelineEngine::enter_prefill(std::int64_t now_ps, std::int64_t bound_ps) {
     const std::int64_t page_end = (row + 1) * timing_->page_tokens;
     const std::int64_t on_page =
         input <= page_end ? div_ceil(input - done, chunk) : (page_end - done) / chunk;
-    const std::int64_t first_ps = enter(now_ps, occupancy_ps, 1);
-    std::int64_t last_ps = first_ps;
+    std::int64_t begins_ps = enter(now_ps, occupancy_ps, 1);
     std::int64_t count = 1;
     if (on_page > 1 && free_ps_ < bound_ps) {
         // Every further chunk is decided on when stage 0 is free: at free_ps_, free_ps_ + occupancy, ...
@@ -212,7 +212,7 @@ void PipelineEngine::enter_prefill(std::int64_t now_ps, std::int64_t bound_ps) {
         const std::int64_t before_bound =
             (std::max(last_decision_ps, free_ps_) - free_ps_) / occupancy_ps + 1;
         const std::int64_t more = std::min(on_page - 1, before_bound);
-        last_ps = enter(free_ps_, occupancy_ps, more);
+        begins_ps = enter(free_ps_, occupancy_ps, more);
         count += more;
     }
     const std::int64_t tokens = std::min(input - done, count * chunk);
@@ -226,7 +226,7 @@ void PipelineEngine::enter_prefill(std::int64_t now_ps, std::int64_t bound_ps) {
     prefilling_.pop_front();
     sequence.row = static_cast<std::size_t>(row);
     sequence.row_tokens_left = page_end - input;
-    const std::int64_t exit_ps = last_ps + timing_->prefill_latency_ps[sequence.row];
+    const std::int64_t exit_ps = begins_ps + timing_->prefill_latency_ps[sequence.row];
     records_.first_token_ps[sequence.request.index] = exit_ps;
     leave(slot, exit_ps);
 }

@@ -7,6 +7,7 @@
 
 #include "lpusim/device/timing.h"
 #include "lpusim/serve/engine.h"
+#include "lpusim/serve/flow_shop.h"
 #include "lpusim/serve/time_queue.h"
 
 namespace lpusim::serve {
@@ -27,13 +28,12 @@ void validate(const device::PipelineTiming& timing);
 /// - Admission: first come, first served; the pages of the whole final context (input + output) are reserved,
 /// so
 ///   nothing is ever evicted.
-/// - Whenever stage 0 is free and something is ready, one item is chosen: the decode token that has been
-/// ready
+/// - Whenever stage 0 is free and something is ready, one item enters: the decode token that has been ready
 ///   longest, else the next prefill chunk of the oldest sequence (or the other way round, see
 ///   PipelineOptions).
-/// - The chosen item enters at the least time at which it finds no stage held by its predecessor:
-///   entry >= e + o + (stages - 1) max(0, o - o'), where e, o are the predecessor's entry and occupancy and
-///   o' its own. Nothing overtakes in any stage.
+/// - Nothing overtakes in any stage: an item behind a slower one waits for it, stage by stage (FlowShop). Its
+/// exit is
+///   its entry + its latency + what it waited.
 /// - Chunks of one sequence may follow each other directly; a decode token enters after its predecessor has
 /// left.
 ///   The first token is the exit of the last chunk.
@@ -73,7 +73,8 @@ class PipelineEngine final : public Engine {
     void choose(std::int64_t now_ps, std::int64_t bound_ps);
     void enter_decode(std::int64_t now_ps);
     void enter_prefill(std::int64_t now_ps, std::int64_t bound_ps);
-    /// Books `count` equal items one behind the other and returns the entry of the last.
+    /// Books `count` equal items one behind the other; returns the entry of the last plus what it waits
+    /// inside.
     std::int64_t enter(std::int64_t now_ps, std::int64_t occupancy_ps, std::int64_t count);
     void leave(std::size_t slot, std::int64_t exit_ps);
     void complete();
@@ -89,9 +90,9 @@ class PipelineEngine final : public Engine {
     TimeQueue decodes_;
     TimeQueue completions_;
 
-    /// When stage 0 is free again, and how long its last item held it.
+    /// When stage 0 is free again.
     std::int64_t free_ps_ = 0;
-    std::int64_t last_occupancy_ps_ = 0;
+    FlowShop stages_;
 
     std::int64_t free_pages_;
     std::int64_t running_ = 0;
