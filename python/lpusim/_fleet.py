@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -115,15 +116,16 @@ def _moved(pool: Pool, values: Mapping[str, Value]) -> Pool:
     if pool.partition is None or not any(touches_time(name) for name in values):
         return replace(pool, system=system)
     tensor_chips, stages = pool.partition
-    kept = {
-        "tensor_chips": tensor_chips,
-        "weights": pool.weights or native_format(pool.model, system),
-        "kv": pool.kv or "fp16",
-    }
+    needs = functools.partial(
+        stages_needed,
+        pool.model,
+        system,
+        tensor_chips=tensor_chips,
+        weights=pool.weights or native_format(pool.model, system),
+        kv=pool.kv or "fp16",
+    )
     # As much cache as before where a stage can hold that, one request of the longest context at least.
-    cache_tokens = lpu_plan_of(pool).kv_token_capacity
-    needed = stages_needed(pool.model, system, context=cache_tokens, **kept)
-    needed = needed or stages_needed(pool.model, system, context=pool.max_context or 1, **kept)
+    needed = needs(context=lpu_plan_of(pool).kv_token_capacity) or needs(context=pool.max_context or 1)
     if needed == 0:
         raise CapacityError(f"a stage of {tensor_chips} chips of the moved machine cannot hold one layer")
     if needed > stages:

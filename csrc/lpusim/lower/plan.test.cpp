@@ -228,8 +228,8 @@ TEST_CASE("plans that share a fabric cost what they would alone, whatever else t
         Machine together = alone;
         together.fabric = shared;
         const auto latency = [](const Machine& on) {
-            return Plan(on, blocks(expert_model()), int8_weights(), moe::Strategy::sliced, LowerSpec{}, {8, 4},
-                        Demand{1, 1024})
+            return Plan(on, blocks(expert_model()), int8_weights(), moe::Strategy::sliced, LowerSpec{},
+                        {8, 4}, Demand{1, 1024})
                 .step(1, 1)
                 .latency.cycles;
         };

@@ -9,7 +9,7 @@ import lpusim._core.net
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CollectiveLibrary', 'LowerSpec', 'Plan', 'stages_needed']
+__all__: list[str] = ['Fabric', 'LowerSpec', 'Plan', 'stages_needed']
 class LowerSpec:
     """
     How programs are laid out; choices nobody published.
@@ -24,12 +24,20 @@ class LowerSpec:
     def validate(self) -> None:
         ...
     @property
-    def chunk_tokens(self) -> int:
+    def chunk_occupancy_percent(self) -> int:
+        """
+        the most a prompt item may hold a stage, relative to a decode token: larger ones delay what follows [1/100]
+        """
+    @chunk_occupancy_percent.setter
+    def chunk_occupancy_percent(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def chunk_tokens_max(self) -> int:
         """
         the most prompt tokens one pipeline item carries [tokens]
         """
-    @chunk_tokens.setter
-    def chunk_tokens(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+    @chunk_tokens_max.setter
+    def chunk_tokens_max(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
     def page_tokens(self) -> int:
@@ -55,9 +63,9 @@ class LowerSpec:
     @workspace_permille.setter
     def workspace_permille(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
-class CollectiveLibrary:
+class Fabric:
     """
-    Costs of the collectives of all groups on one topology, remembered for every plan on it.
+    The links of a machine, and what collectives took on them so far; plans share it.
     """
     def __init__(self, topology: lpusim._core.net.Topology) -> None:
         ...
@@ -65,7 +73,7 @@ class Plan:
     """
     A model laid out on a machine: exact cycles of any item at any context.
     """
-    def __init__(self, *, chip: lpusim._core.chip.ChipSpec, collectives: CollectiveLibrary, capacity_bytes: typing.SupportsInt | typing.SupportsIndex, architecture: lpusim._core.model.Architecture, weights: str, kv: str, strategy: str, spec: LowerSpec, partition: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, sequences: typing.SupportsInt | typing.SupportsIndex = 1, context_tokens: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
+    def __init__(self, *, chip: lpusim._core.chip.ChipSpec, fabric: Fabric, capacity_bytes: typing.SupportsInt | typing.SupportsIndex, architecture: lpusim._core.model.Architecture, weights: str, kv: str, strategy: str, spec: LowerSpec, partition: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, sequences: typing.SupportsInt | typing.SupportsIndex = 1, context_tokens: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
         """
         Lays the model out; searches the partition (tensor_chips, stage_count) unless one is given.
         """
@@ -95,7 +103,9 @@ class Plan:
         """
     @property
     def chunk_tokens(self) -> int:
-        ...
+        """
+        Prompt tokens of one pipeline item.
+        """
     @property
     def kv_page_count(self) -> int:
         """
