@@ -1,4 +1,4 @@
-"""Rewrite what the examples on the documentation pages print, after a change that moves numbers. Read the diff."""
+"""Rewrite what the examples on the documentation pages print, after numbers moved. Read the diff."""
 
 from __future__ import annotations
 
