@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lpusim._format import number, quantity, table, usd, wrap
 
 if TYPE_CHECKING:
+    from lpusim._bounds import Bound
     from lpusim._recommend import Fleet, Recommendation
 
-__all__ = ["FLEET_ROWS", "fleets_screen", "recommendation_screen", "shown"]
+__all__ = ["FLEET_ROWS", "bounds_table", "fleets_screen", "recommendation_screen", "shown"]
 
 #: What a screen shows of a fleet: title, name in `Fleet.values`, unit.
 FLEET_ROWS = (
@@ -74,23 +75,19 @@ def fleets_screen(fleets: Sequence[Fleet]) -> str:
         lines += ["", "What is short:", *shorts]
     for fleet in fleets:
         if fleet.bounds:
-            lines += ["", _bounds_table(fleet)]
+            lines += ["", wrap(_title(fleet)), bounds_table(fleet.values, fleet.bounds)]
     return "\n".join(lines)
 
 
-def _bounds_table(fleet: Fleet) -> str:
+def bounds_table(values: Mapping[str, float], bounds: Mapping[str, Bound]) -> str:
+    """`ServeResult.values` with their bounds: value, low, high, what widened it most."""
     rows = []
     for title, name, unit in FLEET_ROWS:
-        bound = fleet.bounds.get(name)
+        bound = bounds.get(name)
         if bound is not None:
-            values = (fleet.values[name], bound.low, bound.high)
-            rows.append([title, *(shown(value, unit) for value in values), bound.widened_by])
-    return "\n".join(
-        [
-            wrap(_title(fleet)),
-            table(rows, header=["", "value", "low", "high", "widened most by"], numeric="lrrrl"),
-        ]
-    )
+            row = (values[name], bound.low, bound.high)
+            rows.append([title, *(shown(value, unit) for value in row), bound.widened_by])
+    return table(rows, header=["", "value", "low", "high", "widened most by"], numeric="lrrrl")
 
 
 def _title(fleet: Fleet) -> str:

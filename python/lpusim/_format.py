@@ -211,7 +211,9 @@ _SERVE_ROWS = (
 
 
 def serve_screen(result: ServeResult) -> str:
-    """One screen for one run: the trace, what the requests saw, what each pool did."""
+    """One screen for one run: the trace, what the requests saw, what each pool did; bounds if known."""
+    from lpusim._fleet_screen import bounds_table
+
     summary = result.summary()
     rows = [
         [title, "-" if summary[key] is None else quantity(summary[key] * scale, unit)]
@@ -232,6 +234,7 @@ def serve_screen(result: ServeResult) -> str:
             table(rows, numeric="lr"),
             "",
             table(pools, header=header, numeric="llrrrrr"),
+            *(["", bounds_table(result.values, result.bounds)] if result.has_bounds else []),
         ]
     )
 

@@ -6,7 +6,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -296,6 +296,11 @@ class ServeResult:
 
         return bounds_of(parameters_of(self.fleet), evaluate)
 
+    @property
+    def has_bounds(self) -> bool:
+        """Whether `bounds` were asked for already; they take a run of the trace for every end of a range."""
+        return "bounds" in self.__dict__
+
     @functools.cached_property
     def finished(self) -> NDArray[np.bool_]:
         """Which requests finished."""
@@ -424,7 +429,10 @@ class ServeResult:
         return columns
 
     def to_dict(self) -> dict[str, Any]:
-        """Summary and pools as plain values for JSON, with what was asked. Requests are in `to_columns`."""
+        """Summary, pools, values and assumptions as plain values for JSON, with what was asked.
+
+        `bounds` are null unless they were asked for before. Requests are in `to_columns`.
+        """
         pools = {name: column.tolist() for name, column in self.pools.items()}
         return {
             "schema": _SCHEMA,
@@ -436,6 +444,14 @@ class ServeResult:
             "pools": [
                 {name: values[i] for name, values in pools.items()} for i in range(len(self.pools.name))
             ],
+            "values": self._priced(lambda: self.values),
+            "bounds": {
+                name: {"low": bound.low, "high": bound.high, "widened_most_by": bound.widened_by}
+                for name, bound in self.bounds.items()
+            }
+            if self.has_bounds
+            else None,
+            "assumptions": [asdict(assumption) for assumption in self.assumptions],
             "cost": self._priced(lambda: self.cost.to_dict()),
             "joules_per_token": self._priced(
                 lambda: {

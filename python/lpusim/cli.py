@@ -161,8 +161,17 @@ def _serve(options: argparse.Namespace) -> Answer:
     trace = _trace(options)
     with progress("serving") as report:
         result = serve(
-            fleet, trace, slo=_slo(options), policy=options.policy, seed=options.seed, progress=report
+            fleet,
+            trace,
+            slo=_slo(options),
+            policy=options.policy,
+            seed=options.seed,
+            price=options.price,
+            progress=report,
         )
+    if not options.no_bounds:
+        with progress("bounds"):
+            _ = result.bounds
     missed = result.slo is not None and not result.meets_slo()
     specs = (*_fleet_specs(fleet), trace.to_columns())
     return Answer(result.to_dict(), serve_screen(result), NO if missed else YES, specs, options.seed)
@@ -264,8 +273,12 @@ def _parser() -> argparse.ArgumentParser:
         "--pool", action="append", required=True, metavar="[NAME=]MODEL@SYSTEM", help="one pool; repeatable"
     )
     serving.add_argument("--policy", default="round-robin", help="router policy (default round-robin)")
+    serving.add_argument(
+        "--no-bounds", action="store_true", help="run the trace once only, without low and high"
+    )
     _add_trace(serving)
     _add_formats(serving)
+    _add_price(serving)
 
     sizing = _command(commands, "recommend", _recommend, "the smallest fleet of each kind that meets limits")
     sizing.add_argument("model", help="preset, config.json or its folder")

@@ -180,3 +180,17 @@ def test_a_reader_that_closes_the_pipe_is_no_error():
 
 def test_the_version_is_the_packages(capsys):
     assert run(capsys, "--version") == (0, f"lpusim {lpusim.__version__}\n", "")
+
+
+def test_a_served_run_has_bounds_unless_told_not_to(capsys):
+    command = ["serve", "--pool", "llama-3.1-8b@h100-1", "--requests", "20", "--json"]
+    assert main(command) == 0
+    bounded = json.loads(capsys.readouterr().out)
+    assert main([*command, "--no-bounds"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    result = bounded["result"]
+    low, high = (result["bounds"]["usd_per_month"][end] for end in ("low", "high"))
+    assert low < result["values"]["usd_per_month"] < high
+    assert plain["result"]["bounds"] is None
+    assert plain["result"]["values"] == result["values"]
+    assert plain["result"]["assumptions"]
