@@ -33,6 +33,18 @@ chip::Program stretched(std::int64_t count) {
     return chip::parse(text);
 }
 
+/// `run` is the checked answer.
+void time_fold(benchmark::State& state, const chip::Program& program, const chip::ChipSpec& spec,
+               const chip::Run& run) {
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(chip::fold(program, spec, {}, false).cycles);
+    }
+    state.SetItemsProcessed(state.iterations() * run.pieces);
+    state.counters["chip_cycles/s"] =
+        benchmark::Counter(static_cast<double>(run.cycles) * static_cast<double>(state.iterations()),
+                           benchmark::Counter::kIsRate);
+}
+
 void fold_repeat_stretched(benchmark::State& state) {
     const chip::ChipSpec spec;
     const chip::Program program = stretched(state.range(0));
@@ -41,13 +53,7 @@ void fold_repeat_stretched(benchmark::State& state) {
         state.SkipWithError("wrong answer, so the time is meaningless");
         return;
     }
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(chip::fold(program, spec, {}, false).cycles);
-    }
-    state.SetItemsProcessed(state.iterations() * run.pieces);
-    state.counters["chip_cycles/s"] =
-        benchmark::Counter(static_cast<double>(run.cycles) * static_cast<double>(state.iterations()),
-                           benchmark::Counter::kIsRate);
+    time_fold(state, program, spec, run);
 }
 BENCHMARK(fold_repeat_stretched)
     ->ArgName("repeats")
@@ -65,13 +71,7 @@ void fold_matrix_product(benchmark::State& state) {
         state.SkipWithError("wrong answer, so the time is meaningless");
         return;
     }
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(chip::fold(program, spec, {}, false).cycles);
-    }
-    state.SetItemsProcessed(state.iterations() * run.pieces);
-    state.counters["chip_cycles/s"] =
-        benchmark::Counter(static_cast<double>(run.cycles) * static_cast<double>(state.iterations()),
-                           benchmark::Counter::kIsRate);
+    time_fold(state, program, spec, run);
 }
 BENCHMARK(fold_matrix_product)->ArgName("side")->Arg(320)->Arg(640)->Arg(2048)->Unit(benchmark::kMicrosecond);
 
@@ -85,13 +85,7 @@ void fold_vector_matrix(benchmark::State& state) {
         state.SkipWithError("wrong answer, so the time is meaningless");
         return;
     }
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(chip::fold(program, spec, {}, false).cycles);
-    }
-    state.SetItemsProcessed(state.iterations() * run.pieces);
-    state.counters["chip_cycles/s"] =
-        benchmark::Counter(static_cast<double>(run.cycles) * static_cast<double>(state.iterations()),
-                           benchmark::Counter::kIsRate);
+    time_fold(state, program, spec, run);
 }
 BENCHMARK(fold_vector_matrix)->ArgName("side")->Arg(1024)->Arg(4096)->Unit(benchmark::kMicrosecond);
 
@@ -110,11 +104,7 @@ void fold_misaligned_periods(benchmark::State& state) {
         state.SkipWithError("wrong answer, so the time is meaningless");
         return;
     }
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(chip::fold(program, spec, {}, false).cycles);
-    }
-    state.SetItemsProcessed(state.iterations() * run.pieces);
-    state.counters["pieces"] = static_cast<double>(run.pieces);
+    time_fold(state, program, spec, run);
 }
 BENCHMARK(fold_misaligned_periods)->ArgName("rows")->Arg(10)->Arg(100)->Arg(900);
 

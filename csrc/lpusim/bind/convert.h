@@ -1,13 +1,16 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/typing.h>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lpusim/base/errors.h"
 #include "lpusim/base/field.h"
 #include "lpusim/base/progress.h"
 
@@ -31,6 +34,20 @@ py::array_t<T> to_numpy(std::vector<T> values) {
     const auto size = static_cast<py::ssize_t>(owner->size());
     const py::capsule capsule(owner.release(), [](void* p) { delete static_cast<std::vector<T>*>(p); });
     return py::array_t<T>(size, data, capsule);
+}
+
+/// An argument's column; bound with `noconvert`, so that a wrong dtype is a TypeError and no hidden copy.
+template <class T>
+using Column = py::array_t<T, py::array::c_style>;
+
+/// The values of a column. Throws ValueError, naming the argument, where there is not one dimension.
+template <class T>
+std::span<const T> column_view(const char* name, const Column<T>& column) {
+    if (column.ndim() != 1) {
+        throw ValueError(std::string(name) + " must have one dimension, got " +
+                         std::to_string(column.ndim()));
+    }
+    return {column.data(), static_cast<std::size_t>(column.size())};
 }
 
 /// Makes every row of a spec's field table an attribute, and the table itself `Spec.fields()`.

@@ -14,16 +14,6 @@ namespace lpusim::bind {
 
 namespace {
 
-using Column = py::array_t<std::int64_t, py::array::c_style>;
-
-std::span<const std::int64_t> column_span(const char* name, const Column& column) {
-    if (column.ndim() != 1) {
-        throw ValueError(std::string(name) + " must have one dimension, got " +
-                         std::to_string(column.ndim()));
-    }
-    return {column.data(), static_cast<std::size_t>(column.size())};
-}
-
 void bind_pool(py::module_& room) {
     using serve::PoolSpec;
     py::class_<PoolSpec>(room, "PoolSpec", "Equal machines behind one name.")
@@ -101,13 +91,13 @@ Dict<py::object> pool_columns(const std::vector<serve::EngineStatistics>& pools)
     return columns;
 }
 
-Dict<py::object> run(const std::vector<serve::PoolSpec>& pools, const Column& arrival_ps,
-                     const Column& input_tokens, const Column& output_tokens, std::string_view policy,
-                     std::int64_t slo_ttft_ps, std::int64_t slo_tpot_ps, std::uint64_t seed,
-                     py::object progress) {
-    const serve::RequestColumns requests{column_span("arrival_ps", arrival_ps),
-                                         column_span("input_tokens", input_tokens),
-                                         column_span("output_tokens", output_tokens)};
+Dict<py::object> run(const std::vector<serve::PoolSpec>& pools, const Column<std::int64_t>& arrival_ps,
+                     const Column<std::int64_t>& input_tokens, const Column<std::int64_t>& output_tokens,
+                     std::string_view policy, std::int64_t slo_ttft_ps, std::int64_t slo_tpot_ps,
+                     std::uint64_t seed, py::object progress) {
+    const serve::RequestColumns requests{column_view("arrival_ps", arrival_ps),
+                                         column_view("input_tokens", input_tokens),
+                                         column_view("output_tokens", output_tokens)};
     const serve::RouterOptions router{serve::parse_policy(policy), slo_ttft_ps, slo_tpot_ps, seed};
     const Progress report = make_progress(std::move(progress));
     serve::ServeOutcome outcome;

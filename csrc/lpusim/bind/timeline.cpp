@@ -1,28 +1,14 @@
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
-#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
 
-#include "lpusim/base/errors.h"
+#include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
 #include "lpusim/timeline/perfetto.h"
 
 namespace lpusim::bind {
 namespace {
-
-template <class T>
-using Column = py::array_t<T, py::array::c_style>;
-
-template <class T>
-std::span<const T> view(const char* name, const Column<T>& column) {
-    if (column.ndim() != 1) {
-        throw ValueError(std::string(name) + " must have one dimension, got " +
-                         std::to_string(column.ndim()));
-    }
-    return {column.data(), static_cast<std::size_t>(column.size())};
-}
 
 py::bytes perfetto(const std::vector<std::tuple<std::string, std::int64_t, std::string>>& tracks,
                    const std::vector<std::string>& names, const Column<std::int64_t>& track,
@@ -38,11 +24,12 @@ py::bytes perfetto(const std::vector<std::tuple<std::string, std::int64_t, std::
     const timeline::Timeline rows{
         .tracks = track_list,
         .names = names,
-        .slices = {view("track", track), view("start_ps", start_ps), view("duration_ps", duration_ps),
-                   view("name", name)},
-        .flows = {view("source_slice", source_slice), view("target_slice", target_slice)},
-        .counters = {view("counter_track", counter_track), view("counter_time_ps", counter_time_ps),
-                     view("counter_value", counter_value)},
+        .slices = {column_view("track", track), column_view("start_ps", start_ps),
+                   column_view("duration_ps", duration_ps), column_view("name", name)},
+        .flows = {column_view("source_slice", source_slice), column_view("target_slice", target_slice)},
+        .counters = {column_view("counter_track", counter_track),
+                     column_view("counter_time_ps", counter_time_ps),
+                     column_view("counter_value", counter_value)},
     };
     std::string trace;
     {

@@ -5,14 +5,17 @@
 #include <vector>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/serve/engine_run.test.h"
 
 using lpusim::ValueError;
 using lpusim::device::BatchStep;
 using lpusim::serve::BatchEngine;
 using lpusim::serve::BatchOptions;
-using lpusim::serve::kNever;
 using lpusim::serve::Records;
 using lpusim::serve::validate;
+using lpusim::serve::test::Arrival;
+using lpusim::serve::test::Run;
+using lpusim::serve::test::run_engine;
 
 namespace {
 
@@ -29,31 +32,11 @@ class LinearTiming final : public lpusim::device::BatchTiming {
     std::int64_t capacity_;
 };
 
-struct Arrival {
-    std::int64_t time_ps, input_tokens, output_tokens;
-};
-
-struct Run {
-    Records records;
-    lpusim::serve::EngineStatistics statistics;
-};
-
 Run run(const std::vector<Arrival>& arrivals, BatchOptions options, std::int64_t capacity = 1000) {
-    Run result;
-    result.records = {std::vector<std::int64_t>(arrivals.size(), -1),
-                      std::vector<std::int64_t>(arrivals.size(), -1)};
     validate(options);
-    BatchEngine engine(std::make_shared<const LinearTiming>(capacity), options, result.records);
-    for (std::size_t i = 0; i < arrivals.size(); ++i) {
-        while (!engine.advance(arrivals[i].time_ps, 1)) {
-        }
-        engine.submit({i, arrivals[i].input_tokens, arrivals[i].output_tokens}, arrivals[i].time_ps);
-    }
-    while (!engine.advance(kNever, 1)) {
-    }
-    CHECK(engine.outstanding_tokens() == 0);
-    result.statistics = engine.statistics();
-    return result;
+    return run_engine(arrivals, [&](Records& records) {
+        return BatchEngine(std::make_shared<const LinearTiming>(capacity), options, records);
+    });
 }
 
 using Column = std::vector<std::int64_t>;
