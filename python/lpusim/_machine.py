@@ -73,7 +73,18 @@ def _fabric(kind: str, chip_count: int, vector_bytes: int, vector_ps: int, hop_p
     link = _core.net.link_from_ps(
         vector_bytes=vector_bytes, vector_ps=vector_ps, hop_ps=hop_ps, clock_hz=clock_hz
     )
-    return _core.lower.Fabric(_core.net.Topology.make(kind, chip_count, link))
+    costs = _wiring_costs(vector_bytes, vector_ps, hop_ps, clock_hz)
+    return _core.lower.Fabric(_core.net.Topology.make(kind, chip_count, link), costs)
+
+
+@functools.lru_cache(maxsize=64)
+def _wiring_costs(vector_bytes: int, vector_ps: int, hop_ps: int, clock_hz: int) -> Any:
+    """What machines of all sizes have in common that are wired with such links."""
+    return _core.lower.WiringCosts(
+        _core.net.link_from_ps(
+            vector_bytes=vector_bytes, vector_ps=vector_ps, hop_ps=hop_ps, clock_hz=clock_hz
+        )
+    )
 
 
 @functools.lru_cache(maxsize=256)

@@ -172,9 +172,14 @@ void bind_lower(py::module_& core) {
             .def(py::init<>())
             .def("validate", [](const LowerSpec& self) { validate(self); });
     bind_fields<LowerSpec>(spec, lower_fields());
+    py::class_<WiringCosts, std::shared_ptr<WiringCosts>>(
+        lower, "WiringCosts",
+        "What collectives took among chips wired in some way; machines of any size share it.")
+        .def(py::init<const net::LinkSpec&>(), py::arg("link"));
     py::class_<Fabric, std::shared_ptr<Fabric>>(
         lower, "Fabric", "The links of a machine, and what collectives took on them so far; plans share it.")
-        .def(py::init<std::shared_ptr<const net::Topology>>(), py::arg("topology"));
+        .def(py::init<std::shared_ptr<const net::Topology>, std::shared_ptr<WiringCosts>>(),
+             py::arg("topology"), py::arg("costs") = py::none());
     bind_plan(lower);
     lower.def(
         "stages_needed",

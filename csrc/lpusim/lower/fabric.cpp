@@ -3,15 +3,37 @@
 #include <algorithm>
 #include <cassert>
 #include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "lpusim/base/errors.h"
 #include "lpusim/net/collective.h"
+#include "lpusim/net/forest.h"
 
 namespace lpusim::lower {
 
-Fabric::Fabric(std::shared_ptr<const net::Topology> topology) : topology_(std::move(topology)) {
+std::optional<std::int64_t> WiringCosts::find(const Wiring& wiring, const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const auto& costs = cycles_[wiring];
+    const auto found = costs.find(key);
+    return found == costs.end() ? std::nullopt : std::optional(found->second);
+}
+
+void WiringCosts::insert(const Wiring& wiring, const Key& key, std::int64_t cycles) {
+    const std::lock_guard lock(mutex_);
+    cycles_[wiring].emplace(key, cycles);
+}
+
+Fabric::Fabric(std::shared_ptr<const net::Topology> topology, std::shared_ptr<WiringCosts> costs)
+    : topology_(std::move(topology)), costs_(std::move(costs)) {
     assert(topology_ != nullptr);
+    if (costs_ == nullptr) {
+        costs_ = std::make_shared<WiringCosts>(topology_->link());
+    }
+    if (costs_->link() != topology_->link()) {
+        throw ValueError("the costs are of other links than those of " + topology_->name());
+    }
 }
 
 Group Fabric::representative(Group group) const {
@@ -41,31 +63,62 @@ std::int64_t Fabric::cycles(Group group, const CollectiveCall& call, const net::
             return found->second;
         }
     }
-    const std::int64_t cycles = scheduled_cycles(group, call, paid);
+    const std::int64_t cycles = call.kind == CollectiveKind::shift ? shift_cycles(group, call.size_bytes)
+                                                                   : group_cycles(group, call, paid);
     const std::lock_guard lock(mutex_);
     return cycles_.emplace(key, cycles).first->second;
 }
 
-std::int64_t Fabric::scheduled_cycles(Group group, const CollectiveCall& call,
-                                      const net::ReduceCost& reduce) const {
-    std::vector<std::int32_t> chips(static_cast<std::size_t>(call.part_count));
-    std::iota(chips.begin(), chips.end(), group.first_chip);
-    switch (call.kind) {
-    case CollectiveKind::all_reduce:
-        return net::all_reduce(*topology_, chips, call.size_bytes, reduce).cycles;
-    case CollectiveKind::all_gather:
-        return net::all_gather(*topology_, chips, call.size_bytes).cycles;
-    case CollectiveKind::reduce_scatter:
-        return net::reduce_scatter(*topology_, chips, call.size_bytes, reduce).cycles;
-    case CollectiveKind::shift:
-        break;
+WiringCosts::Wiring Fabric::wiring(Group group) const {
+    WiringCosts::Wiring result;
+    for (std::int32_t i = 0; i < group.chip_count; ++i) {
+        for (const net::Bundle& bundle : topology_->bundles_from(group.first_chip + i)) {
+            const std::int32_t to = bundle.to - group.first_chip;
+            if (to > i && to < group.chip_count) {
+                result.insert(result.end(), {i, to, bundle.width});
+            }
+        }
     }
+    return result;
+}
+
+std::int64_t Fabric::group_cycles(Group group, const CollectiveCall& call,
+                                  const net::ReduceCost& reduce) const {
+    const auto part_count = static_cast<std::int32_t>(call.part_count);
+    std::vector<std::int32_t> chips(static_cast<std::size_t>(part_count));
+    std::iota(chips.begin(), chips.end(), group.first_chip);
+    const auto scheduled = [&] {
+        switch (call.kind) {
+        case CollectiveKind::all_gather:
+            return net::all_gather(*topology_, chips, call.size_bytes).cycles;
+        case CollectiveKind::reduce_scatter:
+            return net::reduce_scatter(*topology_, chips, call.size_bytes, reduce).cycles;
+        case CollectiveKind::all_reduce:
+        case CollectiveKind::shift:
+            break;
+        }
+        return net::all_reduce(*topology_, chips, call.size_bytes, reduce).cycles;
+    };
+    if (!net::Group(*topology_, chips).is_closed()) {
+        return scheduled();
+    }
+    const WiringCosts::Wiring wired = wiring({group.first_chip, part_count});
+    const WiringCosts::Key key{call.kind, call.size_bytes, reduce.first_cycles, reduce.cycles_per_vector};
+    if (const std::optional<std::int64_t> known = costs_->find(wired, key)) {
+        return *known;
+    }
+    const std::int64_t cycles = scheduled();
+    costs_->insert(wired, key, cycles);
+    return cycles;
+}
+
+std::int64_t Fabric::shift_cycles(Group group, std::int64_t size_bytes) const {
     const std::int32_t next_chip = group.first_chip + group.chip_count;
     const std::int32_t target_count = std::min(group.chip_count, topology_->chip_count() - next_chip);
     std::vector<net::Request> requests;
     requests.reserve(static_cast<std::size_t>(std::max(target_count, 0)));
     for (std::int32_t i = 0; i < target_count; ++i) {
-        requests.push_back({group.first_chip + i, next_chip + i, call.size_bytes, 0});
+        requests.push_back({group.first_chip + i, next_chip + i, size_bytes, 0});
     }
     return requests.empty() ? 0 : net::schedule(*topology_, requests).cycles;
 }

@@ -236,3 +236,33 @@ TEST_CASE("plans that share a fabric cost what they would alone, whatever else t
         CHECK(latency(together) == latency(alone));
     }
 }
+
+TEST_CASE("machines that share what wiring costs charge what each would alone") {
+    const auto costs = std::make_shared<WiringCosts>(net::LinkSpec{});
+    constexpr net::ReduceCost reduce{.first_cycles = 40, .cycles_per_vector = 3};
+    // Groups of parts of a tray's worth, over tray and rack edges, on machines of one rack and of three.
+    for (const std::int64_t chips : {256, 640}) {
+        const auto topology =
+            std::make_shared<const net::Topology>(net::make_lpx(chips, net::LinkSpec{}, net::LpxWiring{}));
+        Fabric together(topology, costs);
+        for (const std::int32_t size : {12, 56}) {
+            for (std::int32_t first = 0; first + size <= chips; first += size) {
+                Fabric alone(topology);
+                for (const CollectiveKind kind :
+                     {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::shift}) {
+                    const CollectiveCall call{kind, size, 7168};
+                    CHECK(together.cycles({first, size}, call, reduce) ==
+                          alone.cycles({first, size}, call, reduce));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("what wiring costs belongs to one kind of link") {
+    net::LinkSpec slow;
+    slow.hop_cycles += 1;
+    const auto topology = std::make_shared<const net::Topology>(net::make_node(8, net::LinkSpec{}));
+    CHECK_THROWS_WITH_AS(Fabric(topology, std::make_shared<WiringCosts>(slow)),
+                         "the costs are of other links than those of node-8", ValueError);
+}

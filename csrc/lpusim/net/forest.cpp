@@ -19,23 +19,33 @@ class Search {
   public:
     explicit Search(const Group& group) : group_(group), hops_(at(group.topology().chip_count()), -1) {}
 
-    /// As far as every chip, or until `target` is reached: by then every chip nearer than it has been.
-    void from(std::int32_t source, std::int32_t target = -1) {
+    /// Reaches chips, nearest first, until `is_last(chip)` says so or there are no more. By then every chip
+    /// nearer than the last one has been reached.
+    template <class IsLast>
+    void from(std::int32_t source, IsLast is_last) {
         for (const std::int32_t chip : order_)
             hops_[at(chip)] = -1;
         order_.assign(1, source);
         hops_[at(source)] = 0;
+        if (is_last(source))
+            return;
         for (std::size_t head = 0; head < order_.size(); ++head) {
-            if (target >= 0 && hops_[at(target)] >= 0)
-                return;
             const std::int32_t chip = order_[head];
             for (const Bundle& bundle : group_.topology().bundles_from(chip)) {
-                if (hops_[at(bundle.to)] < 0 && group_.is_open(bundle.to)) {
-                    hops_[at(bundle.to)] = hops_[at(chip)] + 1;
-                    order_.push_back(bundle.to);
-                }
+                if (hops_[at(bundle.to)] >= 0 || !group_.is_open(bundle.to))
+                    continue;
+                hops_[at(bundle.to)] = hops_[at(chip)] + 1;
+                order_.push_back(bundle.to);
+                if (is_last(bundle.to))
+                    return;
             }
         }
+    }
+
+    /// Until all members are reached, which are connected.
+    void members_from(std::int32_t source) {
+        std::int32_t left = group_.size();
+        from(source, [&](std::int32_t chip) { return group_.is_member(chip) && --left == 0; });
     }
 
     /// Chips reached, nearest first.
@@ -86,8 +96,10 @@ Group::Group(const Topology& topology, std::span<const std::int32_t> chips)
         }
         is_member_[at(chip)] = 1;
     }
+    if (size() == topology.chip_count())
+        return; // A topology is connected.
     Search search(*this);
-    search.from(members_.front());
+    search.from(members_.front(), [](std::int32_t) { return false; });
     relays_ = search.order().size() < members_.size();
 }
 
@@ -107,7 +119,7 @@ Forest grow_forest(const Group& group, std::span<const std::int32_t> roots,
     std::vector<std::int32_t> node_of(at(topology.chip_count()), -1);
 
     for (std::size_t tree = 0; tree < roots.size(); ++tree) {
-        search.from(roots[tree]);
+        search.members_from(roots[tree]);
         const auto order = search.order();
         for (const std::int32_t chip : order)
             is_needed[at(chip)] = group.is_member(chip) ? 1 : 0;
@@ -159,7 +171,7 @@ std::vector<std::int32_t> find_route(const Group& group, std::int32_t source, st
                                      std::span<const std::int64_t> load) {
     const Topology& topology = group.topology();
     Search search(group);
-    search.from(target, source);
+    search.from(target, [source](std::int32_t chip) { return chip == source; });
     assert(search.hops(source) >= 0);
     std::vector<std::int32_t> route;
     for (std::int32_t chip = source; chip != target; chip = topology.bundles()[at(route.back())].to) {

@@ -24,6 +24,9 @@ class Group {
     [[nodiscard]] bool is_member(std::int32_t chip) const {
         return is_member_[static_cast<std::size_t>(chip)] != 0;
     }
+    /// Do its vectors pass through members only? Then its collectives take what they would on any topology
+    /// whose links between such members are the same.
+    [[nodiscard]] bool is_closed() const { return !relays_; }
     /// May the group's vectors pass through `chip`?
     [[nodiscard]] bool is_open(std::int32_t chip) const { return relays_ || is_member(chip); }
 

@@ -17,6 +17,8 @@ struct LinkSpec {
     std::int64_t vector_cycles = 27;
     std::int64_t hop_cycles = 270;
     std::int64_t clock_hz = 900'000'000;
+
+    friend bool operator==(const LinkSpec&, const LinkSpec&) = default;
 };
 
 [[nodiscard]] std::span<const Field<LinkSpec>> link_spec_fields();

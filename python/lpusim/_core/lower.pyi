@@ -9,7 +9,7 @@ import lpusim._core.net
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Fabric', 'LowerSpec', 'Plan', 'stages_needed']
+__all__: list[str] = ['Fabric', 'LowerSpec', 'Plan', 'WiringCosts', 'stages_needed']
 class LowerSpec:
     """
     How programs are laid out; choices nobody published.
@@ -63,11 +63,17 @@ class LowerSpec:
     @workspace_permille.setter
     def workspace_permille(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+class WiringCosts:
+    """
+    What collectives took among chips wired in some way; machines of any size share it.
+    """
+    def __init__(self, link: lpusim._core.net.LinkSpec) -> None:
+        ...
 class Fabric:
     """
     The links of a machine, and what collectives took on them so far; plans share it.
     """
-    def __init__(self, topology: lpusim._core.net.Topology) -> None:
+    def __init__(self, topology: lpusim._core.net.Topology, costs: WiringCosts = None) -> None:
         ...
 class Plan:
     """
