@@ -331,7 +331,7 @@ def _lpu_point(question: _Question, system: System, partition: tuple[int, int] |
         tokens_per_second=question.batch / tpot_s,
         breakdown={name: plan.seconds(value) for name, value in breakdown.items()},
         plan=plan,
-        notes=_LPU_NOTES + ((_EXPERT_NOTE,) if question.model.core.experts else ()),
+        notes=_lpu_notes(question, plan, slots=float((latency / occupancy).mean())),
         **_money(question, system, ttft_s=ttft_s, tpot_s=tpot_s, busy_s=(prefill_busy_s, decode_busy_s)),
     )
 
@@ -342,6 +342,22 @@ def _lpu_point_near(question: _Question, partition: tuple[int, int], system: Sys
         return _lpu_point(question, system, partition)
     except CapacityError:
         return _lpu_point(question, system)
+
+
+def _lpu_notes(question: _Question, plan: LpuPlan, *, slots: float) -> tuple[str, ...]:
+    """What is approximated, and what the price and the energy of a token carry beside its own work."""
+    notes = list(_LPU_NOTES)
+    if question.model.core.experts:
+        notes.append(_EXPERT_NOTE)
+    if question.batch < int(slots):
+        notes.append(
+            f"{question.batch} of {int(slots)} pipeline slots are in use; tokens pay for the idle ones too."
+        )
+    if (idle := plan.system.chip_count - plan.chips_used) > 0:
+        notes.append(
+            f"{idle} of {plan.system.chip_count} chips are left over by the partition, and paid for."
+        )
+    return tuple(notes)
 
 
 _LPU_NOTES = (

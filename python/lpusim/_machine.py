@@ -177,7 +177,8 @@ class LpuPlan:
 
         Returns:
             Columns of length n x m, batch outermost: `batch`, `context_tokens`, `latency_ps`, `occupancy_ps`
-            (int64), `time_per_output_token_s`, `tokens_per_second` (float64).
+            (int64), `time_per_output_token_s`, `tokens_per_second` (float64), and `fits` (int64): 1 where the
+            cache of all users fits beside the weights.
         """
         batches, contexts = _grid(batch, context)
         latency, occupancy = self.core.decode_table(contexts)
@@ -185,7 +186,9 @@ class LpuPlan:
         latency_ps = np.tile(latency, batches.size)
         occupancy_ps = np.tile(occupancy, batches.size)
         token_ps = np.maximum(latency_ps, np.repeat(batches, contexts.size) * occupancy_ps)
-        return _table(pairs, latency_ps, occupancy_ps, token_ps)
+        pages = [-(-max(1, c) // int(self.core.page_tokens)) for _, c in pairs]
+        fits = [b * n <= self.kv_page_count for (b, _), n in zip(pairs, pages, strict=True)]
+        return _table(pairs, latency_ps, occupancy_ps, token_ps, fits)
 
     def require_kv(self, sequences: int, context: int) -> None:
         """Raises CapacityError unless that many sequences of that context fit."""
@@ -352,7 +355,8 @@ class BatchPlan:
         batches, contexts = _grid(batch, context)
         pairs = [(int(b), int(c)) for b in batches for c in contexts]
         step = np.array([self.decode_ps(b, c) for b, c in pairs], dtype=np.int64)
-        return _table(pairs, step, step, step)
+        fits = [b * c <= self.kv_token_capacity for b, c in pairs]
+        return _table(pairs, step, step, step, fits)
 
     def require_kv(self, sequences: int, context: int) -> None:
         """Raises CapacityError unless that many sequences of that context fit."""
@@ -438,6 +442,7 @@ def _table(
     latency_ps: NDArray[np.int64],
     occupancy_ps: NDArray[np.int64],
     token_ps: NDArray[np.int64],
+    fits: list[bool],
 ) -> dict[str, Any]:
     batches = np.array([b for b, _ in pairs], dtype=np.int64)
     return {
@@ -447,4 +452,5 @@ def _table(
         "occupancy_ps": occupancy_ps,
         "time_per_output_token_s": token_ps * _PS,
         "tokens_per_second": batches / (token_ps * _PS),
+        "fits": np.array(fits, dtype=np.int64),
     }

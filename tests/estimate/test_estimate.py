@@ -83,6 +83,22 @@ def test_a_table_agrees_with_single_points():
         assert table["tokens_per_second"][row] == pytest.approx(batch / (token_ps * 1e-12), rel=1e-12)
 
 
+def test_a_table_says_where_the_cache_of_all_users_still_fits():
+    for system in (LPU, "h100-1"):
+        plan = lpusim.estimate(MODEL, system, input_tokens=64, output_tokens=1).plan
+        half = plan.kv_token_capacity // 256 * 128
+        table = plan.table(batch=[1, 2], context=[half, half + 256])
+        assert table["fits"].tolist() == [1, 1, 1, 0]
+
+
+def test_idle_slots_and_chips_left_over_are_said():
+    alone = lpusim.estimate(MODEL, LPU)
+    assert any("pipeline slots are in use" in note for note in alone.notes)
+    assert any("24 of 72 chips are left over" in note for note in alone.notes)
+    crowd = lpusim.estimate(MODEL, "groq-lpu-v1-48", batch=12, input_tokens=64, output_tokens=64)
+    assert not any("slots" in note or "left over" in note for note in crowd.notes)
+
+
 @settings(max_examples=25, deadline=None)
 @given(batch=st.integers(1, 6), context=st.integers(0, 1500), more=st.integers(0, 500))
 def test_more_context_or_more_users_never_make_a_user_faster(batch, context, more):
