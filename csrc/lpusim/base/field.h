@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/base/number_text.h"
 
 /// A spec declares each field once, as a row of a table: name, unit, range, meaning, member.
 /// Validation, bindings, the Python loader and the docs are derived from the rows.
@@ -31,10 +32,12 @@ void validate_fields(std::string_view spec_name, const Spec& spec, std::span<con
                 const auto value = spec.*member;
                 // Written so that NaN fails too.
                 if (!(static_cast<double>(value) >= field.min && static_cast<double>(value) <= field.max)) {
+                    std::string allowed = number_text(field.min) + " to " + number_text(field.max);
+                    if (field.unit != "1") {
+                        allowed.append(" ").append(field.unit);
+                    }
                     throw ValueError(std::string(spec_name) + ": " + std::string(field.name) +
-                                     " must be from " + std::to_string(field.min) + " to " +
-                                     std::to_string(field.max) + " " + std::string(field.unit) + ", got " +
-                                     std::to_string(value));
+                                     " must be from " + allowed + ", got " + number_text(value));
                 }
             },
             field.member);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/base/number_text.h"
 #include "lpusim/base/real.h"
 
 namespace lpusim::moe {
@@ -99,7 +100,7 @@ double expected_distinct(std::span<const double> inclusion, std::int64_t tokens)
     for (std::size_t i = 0; i < inclusion.size(); ++i) {
         if (!(inclusion[i] >= 0 && inclusion[i] <= 1 + 1e-9)) {
             throw ValueError("expected_distinct: inclusion[" + std::to_string(i) +
-                             "] must be from 0 to 1, got " + std::to_string(inclusion[i]));
+                             "] must be from 0 to 1, got " + number_text(inclusion[i]));
         }
         sum += chance_of_any(inclusion[i], tokens);
     }
@@ -143,7 +144,7 @@ std::vector<double> inclusion_probabilities(std::span<const double> popularity,
     for (std::size_t i = 0; i < experts; ++i) {
         if (!(popularity[i] > 0 && popularity[i] <= std::numeric_limits<double>::max())) {
             throw ValueError("inclusion_probabilities: popularity[" + std::to_string(i) +
-                             "] must be positive and finite, got " + std::to_string(popularity[i]));
+                             "] must be positive and finite, got " + number_text(popularity[i]));
         }
         smallest = std::min(smallest, popularity[i]);
         largest = std::max(largest, popularity[i]);

@@ -5,19 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "lpusim/base/number_text.h"
 #include "lpusim/base/real.h"
 #include "lpusim/moe/score_rows.h"
 #include "lpusim/moe/top_list.h"
 
 namespace lpusim::moe {
 namespace {
-
-std::string number_text(float value) {
-    if (value != value) {
-        return "nan";
-    }
-    return value > 0 ? "inf" : "-inf";
-}
 
 /// One router with its working memory, so that the loop over tokens allocates nothing.
 class RowRouter {
@@ -164,7 +158,7 @@ void check_bias(const RouterSpec& spec, std::span<const float> bias) {
                          " experts, got " + std::to_string(bias.size()));
     }
     if (const std::size_t e = first_not_finite(bias); e != bias.size()) {
-        throw ValueError("route: bias[expert " + std::to_string(e) + "] is " + number_text(bias[e]) +
+        throw ValueError("route: bias[expert " + std::to_string(e) + "] is " + number_text(double{bias[e]}) +
                          "; biases must be finite");
     }
 }
@@ -189,7 +183,7 @@ void route(const RouterSpec& spec, std::span<const float> logits, std::span<cons
         const auto row = logits.subspan(t * experts, experts);
         if (const std::size_t e = first_not_finite(row); e != experts) {
             throw ValueError("route: logits[token " + std::to_string(t) + ", expert " + std::to_string(e) +
-                             "] is " + number_text(row[e]) + "; router logits must be finite");
+                             "] is " + number_text(double{row[e]}) + "; router logits must be finite");
         }
         const auto row_ids = ids.subspan(t * chosen, chosen);
         const auto row_weights = weights.subspan(t * chosen, chosen);

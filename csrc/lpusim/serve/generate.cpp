@@ -8,6 +8,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
+#include "lpusim/base/number_text.h"
 #include "lpusim/base/real.h"
 #include "lpusim/base/rng.h"
 #include "lpusim/serve/engine.h"
@@ -105,29 +106,29 @@ void check_quantiles(const char* name, const LengthQuantiles& quantiles) {
              std::to_string(quantiles.tokens.size()));
     }
     if (quantiles.share.front() != 0 || quantiles.share.back() != 1) {
-        fail("shares must start at 0 and end at 1, got " + std::to_string(quantiles.share.front()) + " and " +
-             std::to_string(quantiles.share.back()));
+        fail("shares must start at 0 and end at 1, got " + number_text(quantiles.share.front()) + " and " +
+             number_text(quantiles.share.back()));
     }
     for (std::size_t i = 0; i < count; ++i) {
         if (!(quantiles.tokens[i] >= 1 && quantiles.tokens[i] <= static_cast<double>(kTokensMax))) {
             fail("lengths must be from 1 to " + std::to_string(kTokensMax) + " tokens, got " +
-                 std::to_string(quantiles.tokens[i]));
+                 number_text(quantiles.tokens[i]));
         }
         if (i > 0 && !(quantiles.share[i] > quantiles.share[i - 1])) {
-            fail("shares must rise, but " + std::to_string(quantiles.share[i]) + " follows " +
-                 std::to_string(quantiles.share[i - 1]));
+            fail("shares must rise, but " + number_text(quantiles.share[i]) + " follows " +
+                 number_text(quantiles.share[i - 1]));
         }
         if (i > 0 && !(quantiles.tokens[i] >= quantiles.tokens[i - 1])) {
-            fail("lengths must not fall, but " + std::to_string(quantiles.tokens[i]) + " follows " +
-                 std::to_string(quantiles.tokens[i - 1]));
+            fail("lengths must not fall, but " + number_text(quantiles.tokens[i]) + " follows " +
+                 number_text(quantiles.tokens[i - 1]));
         }
     }
 }
 
 void check_range(const char* name, double value, double min, double max) {
     if (!(value >= min && value <= max)) {
-        throw ValueError(std::string(name) + " must be from " + std::to_string(min) + " to " +
-                         std::to_string(max) + ", got " + std::to_string(value));
+        throw ValueError(std::string(name) + " must be from " + number_text(min) + " to " + number_text(max) +
+                         ", got " + number_text(value));
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
+#include "lpusim/base/number_text.h"
 
 namespace lpusim::serve {
 
@@ -35,7 +36,7 @@ void check_pools(std::span<const PoolSpec> pools) {
         for (const double usd : {pool.usd_per_input_token, pool.usd_per_output_token}) {
             if (!(usd >= 0) || !std::isfinite(usd)) {
                 throw ValueError("pool \"" + pool.name + "\": a price must be 0 or more, got " +
-                                 std::to_string(usd));
+                                 number_text(usd));
             }
         }
         std::visit(Overloaded{
