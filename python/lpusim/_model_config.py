@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lpusim import _core
+from lpusim._arguments import shown
 from lpusim._names import unknown_name
 
 ModelSpec = _core.model.ModelSpec
@@ -38,11 +39,11 @@ class ConfigReader:
             hint = f"; found {close[0]!r}, which is close" if close and close[0] != name else ""
             raise self.error(f"{name!r} is missing{hint}")
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.error(f"{name!r} must be a whole number, got {value!r}")
+            raise self.error(f"{name!r} must be a whole number, got {shown(value)}")
         low, high = self._ranges[spec_field]
         low = max(low, 1)
         if not low <= value <= high:
-            raise self.error(f"{name!r} must be from {low} to {high}, got {_short(value)}")
+            raise self.error(f"{name!r} must be from {low} to {high}, got {shown(value)}")
         return value
 
     def optional_integer(self, name: str, spec_field: str) -> int:
@@ -55,7 +56,7 @@ class ConfigReader:
         if value is None:
             value = default
         if not isinstance(value, bool):
-            raise self.error(f"{name!r} must be true or false, got {value!r}")
+            raise self.error(f"{name!r} must be true or false, got {shown(value)}")
         return int(value)
 
     def layer_list(self, name: str, layers: int) -> list[int]:
@@ -63,15 +64,15 @@ class ConfigReader:
         value = self._config.get(name)
         if value is None:
             return []
-        if not isinstance(value, list) or not all(isinstance(i, int) and 0 <= i < layers for i in value):
-            raise self.error(f"{name!r} must be a list of layers from 0 to {layers - 1}, got {value!r}")
+        if not isinstance(value, list) or not all(type(i) is int and 0 <= i < layers for i in value):
+            raise self.error(f"{name!r} must be a list of layers from 0 to {layers - 1}, got {shown(value)}")
         return sorted(set(value))
 
     def require_silu(self) -> None:
         """Gated FFNs with SiLU are what the operators describe; refuse anything else."""
         activation = self._config.get("hidden_act", "silu")
         if activation != "silu":
-            raise self.error(f"'hidden_act' must be 'silu', got {activation!r}")
+            raise self.error(f"'hidden_act' must be 'silu', got {shown(activation)}")
 
 
 def read_spec(config: Mapping[str, Any], where: str) -> Any:
@@ -107,9 +108,9 @@ def _family(config: Mapping[str, Any], reader: ConfigReader) -> str:
             raise reader.error(str(unknown_name("architecture", architectures[0], _FAMILIES)))
         return architectures[0]
     if architectures is not None:
-        raise reader.error(f"'architectures' must be a list of names, got {architectures!r}")
-    if model_type not in _MODEL_TYPES:
-        raise reader.error(str(unknown_name("model_type", str(model_type), _MODEL_TYPES)))
+        raise reader.error(f"'architectures' must be a list of names, got {shown(architectures)}")
+    if not isinstance(model_type, str) or model_type not in _MODEL_TYPES:
+        raise reader.error(str(unknown_name("model_type", model_type, _MODEL_TYPES)))
     return _MODEL_TYPES[model_type]
 
 
@@ -244,19 +245,17 @@ def weights_format(config: Mapping[str, Any], where: str) -> str:
     The declared dtype stays bfloat16 in quantised checkpoints, so quantisation is looked at first.
     """
     quantisation = config.get("quantization_config")
-    if isinstance(quantisation, Mapping):
+    if quantisation is not None:
+        if not isinstance(quantisation, Mapping):
+            raise ValueError(f"{where}: 'quantization_config' must be an object, got {shown(quantisation)}")
         method = quantisation.get("quant_method")
-        if method not in _QUANTISED:
+        if not isinstance(method, str) or method not in _QUANTISED:
             raise ValueError(
-                f"{where}: {unknown_name('quantization_config.quant_method', str(method), _QUANTISED)}; "
+                f"{where}: {unknown_name('quantization_config.quant_method', method, _QUANTISED)}; "
                 "remove 'quantization_config' and name the weight format where you use the model"
             )
         return _QUANTISED[method]
     dtype = config.get("torch_dtype", config.get("dtype")) or "bfloat16"
-    if dtype not in _DTYPES:
-        raise ValueError(f"{where}: {unknown_name('torch_dtype', str(dtype), _DTYPES)}")
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
+        raise ValueError(f"{where}: {unknown_name('torch_dtype', dtype, _DTYPES)}")
     return _DTYPES[dtype]
-
-
-def _short(value: int) -> str:
-    return str(value) if abs(value) < 10**30 else "a number of more than 30 digits"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lpusim._arguments import finite_number, shown
+
 _Config = Mapping[str, Any]
 
 
@@ -12,14 +14,19 @@ def _get(config: _Config, *names: str) -> Any:
     for name in names:
         if config.get(name) is not None:
             return config[name]
-    raise ValueError(f"config of model_type {config.get('model_type')!r} lacks {' or '.join(names)}")
+    raise ValueError(f"config of model_type {shown(config.get('model_type'))} lacks {' or '.join(names)}")
 
 
 def _count(config: _Config, *names: str) -> int:
     value = _get(config, *names)
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"config: {' or '.join(names)} must be an integer of at least 1, got {value!r}")
+        raise ValueError(f"config: {' or '.join(names)} must be an integer of at least 1, got {shown(value)}")
     return value
+
+
+def _scale(config: _Config) -> float:
+    value = config.get("routed_scaling_factor")
+    return 1.0 if value is None else finite_number("config: routed_scaling_factor", value)
 
 
 def _softmax(config: _Config, *, renormalise: bool) -> dict[str, Any]:
@@ -64,7 +71,7 @@ def _deepseek_v2(config: _Config) -> dict[str, Any]:
         "group_score": "max",
         "renormalise": renormalise,
         # DeepseekV2's gate scales only weights that it does not renormalise.
-        "scale": 1.0 if renormalise else float(config.get("routed_scaling_factor", 1.0)),
+        "scale": 1.0 if renormalise else _scale(config),
     }
 
 
@@ -77,7 +84,7 @@ def _deepseek_v3(config: _Config) -> dict[str, Any]:
         "groups_kept": _count(config, "topk_group") if config.get("n_group") else 1,
         "group_score": "top2_sum",
         "renormalise": bool(config.get("norm_topk_prob", True)),
-        "scale": float(config.get("routed_scaling_factor", 1.0)),
+        "scale": _scale(config),
     }
 
 
@@ -104,9 +111,9 @@ def router_fields_of(ref: Any) -> dict[str, Any]:
     """
     config = ref if isinstance(ref, Mapping) else _config_of(ref)
     kind = config.get("model_type")
-    if kind not in _FAMILIES:
+    if not isinstance(kind, str) or kind not in _FAMILIES:
         raise ValueError(
-            f"model_type {kind!r} has no router that is covered here; covered are {', '.join(_FAMILIES)}"
+            f"model_type {shown(kind)} has no router that is covered here; covered are {', '.join(_FAMILIES)}"
         )
     return _FAMILIES[kind](config)
 

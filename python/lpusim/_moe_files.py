@@ -12,9 +12,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lpusim._moe_recorded import EXPERTS_MAX, RecordedRouting, RoutingRows
+from lpusim._arguments import shown, whole_number
+from lpusim._moe_recorded import RecordedRouting, RoutingRows
+from lpusim._moe_types import EXPERTS_MAX
 
 _LINE_CHARS_MAX = 1 << 26
+_NPZ_BYTES_MAX = 1 << 30
 
 
 def load_routing(
@@ -59,8 +62,8 @@ def load_routing(
         raise ValueError(f"{path}: {seen} is not a routing format; formats are {', '.join(_READERS)}")
     if path.is_dir():
         raise ValueError(f"{path} is a folder, not a file of recorded routing")
-    if experts is not None and not 1 <= experts <= EXPERTS_MAX:
-        raise ValueError(f"experts must be from 1 to {EXPERTS_MAX}, got {experts}")
+    if experts is not None:
+        experts = whole_number("experts", experts, 1, EXPERTS_MAX)
     rows = RoutingRows(str(path), experts)
     _READERS[kind](path, rows)
     return rows.finish()
@@ -83,14 +86,14 @@ def _whole_number(text: str, where: str, column: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{where}, column {column}: must be an integer, got {text!r}") from None
+        raise ValueError(f"{where}, column {column}: must be an integer, got {shown(text)}") from None
 
 
 def _number(text: str, where: str, column: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{where}, column {column}: must be a number, got {text!r}") from None
+        raise ValueError(f"{where}, column {column}: must be a number, got {shown(text)}") from None
 
 
 def _columns(names: list[str], prefix: str) -> list[int]:
@@ -112,9 +115,14 @@ def _read_csv(path: Path, rows: RoutingRows) -> None:
             if header is None:
                 raise ValueError(f"{path}: the file is empty")
             names = [name.strip() for name in header]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{path}, line 1: the header names column {shown(name)} twice")
             id_places, weight_places = _columns(names, "e"), _columns(names, "w")
             if "layer" not in names or not id_places:
-                raise ValueError(f"{path}, line 1: the header must name layer and e0, e1, ..., got {names}")
+                raise ValueError(
+                    f"{path}, line 1: the header must name layer and e0, e1, ..., got {shown(names)}"
+                )
             if weight_places and len(weight_places) != len(id_places):
                 raise ValueError(
                     f"{path}, line 1: {len(weight_places)} weight columns for {len(id_places)} expert columns"
@@ -164,6 +172,8 @@ def _read_jsonl(path: Path, rows: RoutingRows) -> None:
 def _json_object(line: str, where: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
+    except RecursionError:
+        raise ValueError(f"{where}: is nested too deeply") from None
     except msgspec.DecodeError as error:
         raise ValueError(f"{where}: not a whole JSON object ({error})") from None
 
@@ -171,7 +181,7 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
 def _json_integer(record: dict[str, Any], name: str, where: str) -> int:
     value = record.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{where}, column {name}: must be an integer, got {value!r}")
+        raise ValueError(f"{where}, column {name}: must be an integer, got {shown(value)}")
     return value
 
 
@@ -204,16 +214,18 @@ def _json_rows(record: dict[str, Any], name: str, kind: type, where: str) -> lis
     """A list of lists of numbers; one bare list is one row."""
     value = record.get(name)
     if not isinstance(value, list) or not value:
-        raise ValueError(f"{where}, column {name}: must be a list with at least one entry, got {value!r}")
+        raise ValueError(
+            f"{where}, column {name}: must be a list with at least one entry, got {shown(value)}"
+        )
     value = value if isinstance(value[0], list) else [value]
     allowed = (int,) if kind is int else (int, float)
     for token, row in enumerate(value):
         if not isinstance(row, list):
-            raise ValueError(f"{where}, {name}[{token}]: must be a list, got {row!r}")
+            raise ValueError(f"{where}, {name}[{token}]: must be a list, got {shown(row)}")
         for slot, entry in enumerate(row):
             if not isinstance(entry, allowed) or isinstance(entry, bool):
                 what = "an integer" if kind is int else "a number"
-                raise ValueError(f"{where}, {name}[{token}][{slot}]: must be {what}, got {entry!r}")
+                raise ValueError(f"{where}, {name}[{token}][{slot}]: must be {what}, got {shown(entry)}")
     return value
 
 
@@ -222,8 +234,11 @@ def _read_npz(path: Path, rows: RoutingRows) -> None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it holds one bare array")
+            size_bytes = sum(entry.file_size for entry in archive.zip.infolist()) if archive.zip else 0
+            if size_bytes > _NPZ_BYTES_MAX:
+                raise ValueError(f"it unpacks to {size_bytes} bytes, allowed are {_NPZ_BYTES_MAX}")
             arrays = {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, EOFError, MemoryError) as error:
         raise ValueError(f"{path}: not a readable NPZ archive ({error})") from None
     ids, weights, layers, steps = _npz_arrays(path, arrays)
     for token in range(ids.shape[0]):

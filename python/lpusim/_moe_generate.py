@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from lpusim import _core
-from lpusim._moe_types import Routing, read_only
+from lpusim._arguments import finite_number, whole_number
+from lpusim._moe_types import EXPERTS_MAX, TOKENS_MAX, Routing, read_only
+
+_SEED_MAX = 1 << 53
 
 
 def generate(
@@ -49,18 +52,16 @@ def generate(
         >>> routing.ids.shape
         (3, 8)
     """
-    native = _native_generator(experts, experts_per_token, zipf_exponent, shuffled, seed)
-    ids, weights = _core.moe.generate(native, layer=layer, first_token=first_token, tokens=tokens)
-    return Routing(read_only(ids), read_only(weights))
-
-
-def _native_generator(
-    experts: int, experts_per_token: int, zipf_exponent: float, shuffled: bool, seed: int
-) -> _core.moe.GeneratorSpec:
     native = _core.moe.GeneratorSpec()
-    native.experts = experts
-    native.experts_per_token = experts_per_token
-    native.zipf_exponent = zipf_exponent
-    native.shuffled = shuffled
-    native.seed = seed
-    return native
+    native.experts = whole_number("experts", experts, 1, EXPERTS_MAX)
+    native.experts_per_token = whole_number("experts_per_token", experts_per_token, 1, EXPERTS_MAX)
+    native.zipf_exponent = finite_number("zipf_exponent", zipf_exponent)
+    native.shuffled = bool(shuffled)
+    native.seed = whole_number("seed", seed, 0, _SEED_MAX)
+    ids, weights = _core.moe.generate(
+        native,
+        layer=whole_number("layer", layer, 0, (1 << 23) - 1),
+        first_token=whole_number("first_token", first_token, 0, TOKENS_MAX),
+        tokens=whole_number("tokens", tokens, 0, TOKENS_MAX),
+    )
+    return Routing(read_only(ids), read_only(weights))

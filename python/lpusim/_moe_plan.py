@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lpusim import _core
-from lpusim._moe_types import Counts, Ids, int32_ids, member, read_only
+from lpusim._arguments import whole_number
+from lpusim._moe_types import EXPERTS_MAX, Counts, Ids, int32_ids, member, read_only
+
+CHIPS_MAX = 1_000_000
+TILE_ROWS_MAX = 1 << 31
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +124,9 @@ def plan(
         [6, 6]
     """
     kind = member("strategy", _core.moe.Strategy, strategy)
+    experts = whole_number("experts", experts, 1, EXPERTS_MAX)
+    chips = whole_number("chips", chips, 1, CHIPS_MAX)
+    tile_rows = whole_number("tile_rows", tile_rows, 1, TILE_ROWS_MAX)
     rows = int32_ids(ids)
     permutation, inverse, offsets = _core.moe.order_by_expert(rows, experts)
     tokens, experts_per_token = rows.shape

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lpusim._moe_types import Routing, read_only
+from lpusim._arguments import shown
+from lpusim._moe_types import EXPERTS_MAX, Routing, read_only
 
-EXPERTS_MAX = 65536
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_INT64_MAX = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,15 +111,20 @@ class RoutingRows:
         for slot, expert in enumerate(ids):
             if not 0 <= expert < limit:
                 raise ValueError(
-                    f"{where}, {column('id', slot)}: expert ids must be from 0 to {limit - 1}, got {expert}"
+                    f"{where}, {column('id', slot)}: expert ids must be from 0 to {limit - 1}, "
+                    f"got {shown(expert)}"
                 )
             if expert in ids[:slot]:
                 raise ValueError(f"{where}, {column('id', slot)}: expert {expert} is named twice in this row")
         for slot, weight in enumerate(weights or ()):
-            if not math.isfinite(weight):
-                raise ValueError(f"{where}, {column('weight', slot)}: weights must be finite, got {weight}")
-        if layer < 0 or step < 0:
-            raise ValueError(f"{where}: layer and step must be at least 0, got {layer} and {step}")
+            if not abs(weight) <= _FLOAT32_MAX:  # written so that NaN fails too
+                raise ValueError(
+                    f"{where}, {column('weight', slot)}: weights must be finite in float32, "
+                    f"got {shown(weight)}"
+                )
+        for name, number in (("layer", layer), ("step", step)):
+            if not 0 <= number <= _INT64_MAX:
+                raise ValueError(f"{where}: {name} must be from 0 to {_INT64_MAX}, got {shown(number)}")
         self.layer.append(layer)
         self.step.append(step)
         self.phase.append(phase)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
+from lpusim._arguments import finite_number, shown, whole_number
 from lpusim._moe_config import router_fields_of
-from lpusim._moe_types import Routing, member, read_only
+from lpusim._moe_types import EXPERTS_MAX, Routing, member, read_only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,13 @@ def _native_router(spec: RouterSpec) -> _core.moe.RouterSpec:
             value = member("router score", _core.moe.Score, value)
         elif field.name == "group_score":
             value = member("group score", _core.moe.GroupScore, value)
+        elif field.name == "renormalise":
+            if not isinstance(value, bool):
+                raise TypeError(f"RouterSpec: renormalise must be True or False, got {shown(value)}")
+        elif field.name == "scale":
+            value = finite_number("RouterSpec: scale", value)
+        else:
+            value = whole_number(f"RouterSpec: {field.name}", value, 1, EXPERTS_MAX)
         setattr(native, field.name, value)
     native.validate()
     return native

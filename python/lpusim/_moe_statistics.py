@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lpusim import _core
-from lpusim._moe_types import Counts, int32_ids, read_only
+from lpusim._arguments import whole_number
+from lpusim._moe_types import EXPERTS_MAX, TOKENS_MAX, Counts, int32_ids, read_only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +50,7 @@ def statistics(ids: ArrayLike, experts: int) -> LoadStatistics:
         >>> seen.load.tolist(), seen.distinct, seen.max_over_mean
         ([3, 2, 1, 0], 3, 2.0)
     """
+    experts = whole_number("experts", experts, 1, EXPERTS_MAX)
     load = np.diff(_core.moe.order_by_expert(int32_ids(ids), experts)[2])
     seen = _core.moe.load_statistics(load)
     return LoadStatistics(
@@ -69,9 +71,7 @@ def expected_distinct(*, experts: int, experts_per_token: int, tokens: int) -> f
         >>> round(expected_distinct(experts=256, experts_per_token=8, tokens=32), 2)
         163.31
     """
-    return float(
-        _core.moe.expected_distinct(experts=experts, experts_per_token=experts_per_token, tokens=tokens)
-    )
+    return float(_core.moe.expected_distinct(**_sizes(experts, experts_per_token, tokens)))
 
 
 def expected_max_load(*, experts: int, experts_per_token: int, tokens: int) -> float:
@@ -82,9 +82,15 @@ def expected_max_load(*, experts: int, experts_per_token: int, tokens: int) -> f
         >>> round(expected_max_load(experts=60, experts_per_token=4, tokens=25), 3)
         5.076
     """
-    return float(
-        _core.moe.expected_max_load(experts=experts, experts_per_token=experts_per_token, tokens=tokens)
-    )
+    return float(_core.moe.expected_max_load(**_sizes(experts, experts_per_token, tokens)))
+
+
+def _sizes(experts: int, experts_per_token: int, tokens: int) -> dict[str, int]:
+    return {
+        "experts": whole_number("experts", experts, 1, EXPERTS_MAX),
+        "experts_per_token": whole_number("experts_per_token", experts_per_token, 1, EXPERTS_MAX),
+        "tokens": whole_number("tokens", tokens, 0, TOKENS_MAX),
+    }
 
 
 def inclusion_probabilities(popularity: ArrayLike, *, experts_per_token: int) -> NDArray[np.float64]:

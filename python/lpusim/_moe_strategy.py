@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from lpusim import _core
-from lpusim._moe_plan import plan
-from lpusim._moe_types import member
+from lpusim._arguments import whole_number
+from lpusim._moe_plan import CHIPS_MAX, plan
+from lpusim._moe_types import EXPERTS_MAX, TOKENS_MAX, member
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ def reserved(strategy: str, *, tokens: int, experts: int, experts_per_token: int
     """
     cost = _core.moe.reserved(
         member("strategy", _core.moe.Strategy, strategy),
-        tokens=tokens,
-        experts=experts,
-        experts_per_token=experts_per_token,
-        chips=chips,
+        tokens=whole_number("tokens", tokens, 0, TOKENS_MAX),
+        experts=whole_number("experts", experts, 1, EXPERTS_MAX),
+        experts_per_token=whole_number("experts_per_token", experts_per_token, 1, EXPERTS_MAX),
+        chips=whole_number("chips", chips, 1, CHIPS_MAX),
     )
     return StrategyCost(
         strategy=strategy,

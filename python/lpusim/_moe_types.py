@@ -14,6 +14,9 @@ from lpusim._names import unknown_name
 Ids = NDArray[np.int32]
 Counts = NDArray[np.int64]
 
+EXPERTS_MAX = 65536
+TOKENS_MAX = 1 << 40
+
 _Array = TypeVar("_Array", bound=NDArray[Any])
 _Enum = TypeVar("_Enum", bound=enum.Enum)
 

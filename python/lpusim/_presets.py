@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from lpusim._arguments import clipped, shown
 from lpusim._names import unknown_name
 from lpusim._spec_fields import OPTIONAL_SECTIONS, REQUIRED_SECTIONS, SpecField, section_fields
 
@@ -110,7 +111,10 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
         for name, value in values.items():
             old = self.get(name)
             section, _, field = name.rpartition(".")
-            number = None if isinstance(value, str) else float(value)
+            where = f"{self.name}: {name}"
+            if not _is_value(value):
+                raise TypeError(f"{where}: must be a number or a name, got {shown(value)}")
+            number = None if isinstance(value, str) or not abs(value) <= _MAGNITUDE_MAX else float(value)
             new = Parameter(
                 value=value,
                 unit=old.unit,
@@ -119,7 +123,6 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
                 low=number,
                 high=number,
             )
-            where = f"{self.name}: {name}"
             _check_number(where, new, _field_of(self.kind, section, field))
             sections[section][field] = new
         return msgspec.structs.replace(self, sections=sections)
@@ -180,11 +183,21 @@ def find_file(ref: str | os.PathLike[str], *, folder: str, what: str) -> Path:
         raise ValueError(f"{what}: the name {os.fspath(ref)!r} holds a NUL character")
     path = Path(ref)
     is_path = not isinstance(ref, str) or path.suffix in (".toml", ".json") or len(path.parts) > 1
-    if ref == "" or (not is_path and not path.exists()):
+    if ref == "" or (not is_path and not file_exists(path)):
         raise unknown_name(what, str(ref), presets()[folder])
-    if not path.exists():
-        raise ValueError(f"there is no file {path}; {unknown_name(what, path.name, presets()[folder])}")
+    if not file_exists(path):
+        raise ValueError(
+            f"there is no file {clipped(str(path))}; {unknown_name(what, path.name, presets()[folder])}"
+        )
     return path
+
+
+def file_exists(path: Path) -> bool:
+    """Whether there is such a file or folder; there is none with a name that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -290,14 +303,17 @@ def _parse_parameter(entry: Any, where: str, field: SpecField | None) -> Paramet
         raise ValueError(f"{where}: {unknown_name('status', entry['status'], STATUSES)}")
     for key in ("value", "low", "high"):
         number = entry.get(key, 0)
-        text_allowed = key == "value" and isinstance(number, str)
-        if not text_allowed and (isinstance(number, bool) or not isinstance(number, int | float)):
-            raise ValueError(f"{where}: '{key}' must be a number, got {number!r}")
+        if not _is_value(number) or (isinstance(number, str) and key != "value"):
+            raise ValueError(f"{where}: '{key}' must be a number, got {shown(number)}")
     parameter = Parameter(**entry)
     _check_number(where, parameter, field)
     if field is not None and field.integer:
         return msgspec.structs.replace(parameter, value=int(parameter.value))
     return parameter
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, int | float | str) and not isinstance(value, bool)
 
 
 def _check_number(where: str, parameter: Parameter, field: SpecField | None) -> None:
@@ -306,7 +322,9 @@ def _check_number(where: str, parameter: Parameter, field: SpecField | None) -> 
         raise ValueError(f"{where}: unit must be {field.unit!r}, got {parameter.unit!r}")
     if isinstance(value, str):
         if parameter.unit != "name" or not value:
-            raise ValueError(f"{where}: must be a number in {parameter.unit}, got {value!r}")
+            raise ValueError(f"{where}: must be a number in {parameter.unit}, got {shown(value)}")
+        if field is not None and field.names and value not in field.names:
+            raise ValueError(f"{where}: {unknown_name('name', value, field.names)}")
         return
     if parameter.unit == "name":
         raise ValueError(f"{where}: must be a name, got {value!r}")
@@ -314,8 +332,8 @@ def _check_number(where: str, parameter: Parameter, field: SpecField | None) -> 
         if number is None:
             continue
         # Written so that NaN fails too.
-        if isinstance(number, bool) or not -_MAGNITUDE_MAX <= number <= _MAGNITUDE_MAX:
-            raise ValueError(f"{where}: '{key}' must be a finite number, got {number!r}")
+        if not -_MAGNITUDE_MAX <= number <= _MAGNITUDE_MAX:
+            raise ValueError(f"{where}: '{key}' must be a finite number, got {shown(number)}")
         if field is not None and not field.min <= number <= field.max:
             raise ValueError(
                 f"{where}: '{key}' must be from {field.min:g} to {field.max:g} {field.unit}, got {number!r}"

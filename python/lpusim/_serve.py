@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
+from lpusim._arguments import finite_number, shown, some_text, whole_number
 from lpusim._bounds import Assumption, Bound, assumptions_of, bounds_of
 from lpusim._cost import Cost, Energy, Price
 from lpusim._fleet import (
@@ -27,7 +28,9 @@ from lpusim._fleet import (
     parameters_of,
     touches_time,
 )
+from lpusim._model import Model
 from lpusim._presets import Value
+from lpusim._system import System
 from lpusim._trace import Trace
 from lpusim.errors import CapacityError
 
@@ -50,6 +53,8 @@ _RATES = (
 _PERCENTILES = (50, 90, 95, 99)
 _SCHEMA = "lpusim.serve/1"
 _PROGRESS_INTERVAL_S = 0.1
+_REPLICAS_MAX = 1_000_000
+_SEED_MAX = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +79,9 @@ class Slo:
     def __post_init__(self) -> None:
         for name in ("ttft_s", "tpot_s", "e2e_s"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
+            if value is not None and not finite_number(name, value) > 0:
                 raise ValueError(f"{name} must be above 0 seconds, got {value}")
-        if not 0 < self.percentile <= 1:
+        if not 0 < finite_number("percentile", self.percentile) <= 1:
             raise ValueError(f"percentile must be above 0 and at most 1, got {self.percentile}")
 
     def to_dict(self) -> dict[str, float | None]:
@@ -133,6 +138,26 @@ class Pool:
     usd_per_million_input_tokens: float | None = None
     usd_per_million_output_tokens: float | None = None
     timing: Any = None
+
+    def __post_init__(self) -> None:
+        if self.timing is None:
+            if not isinstance(self.model, Model):
+                raise TypeError(f"model of a pool must come from load_model, got {shown(self.model)}")
+            if not isinstance(self.system, System):
+                raise TypeError(f"system of a pool must come from load_system, got {shown(self.system)}")
+        elif not isinstance(self.timing, _core.device.PipelineTiming | _core.device.BatchTiming):
+            raise TypeError(f"timing must be a PipelineTiming or BatchTiming, got {shown(self.timing)}")
+        for name in ("name", "weights", "kv"):
+            if getattr(self, name) is not None:
+                some_text(f"{name} of a pool", getattr(self, name))
+        whole_number("replicas", self.replicas, 1, _REPLICAS_MAX)
+        for name in ("max_context", "max_sequences", "max_batch_tokens", "block_tokens"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), 1, _core.serve.TOKENS_MAX)
+        for name in ("usd_per_million_input_tokens", "usd_per_million_output_tokens"):
+            usd = getattr(self, name)
+            if usd is not None and finite_number(f"the price {name}", usd) < 0:
+                raise ValueError(f"the price {name} must be 0 or more, got {usd}")
 
     @property
     def label(self) -> str:
@@ -497,6 +522,8 @@ def serve(
         ['finished', 'finished', 'finished', 'finished', 'finished']
     """
     pools = [pools] if isinstance(pools, Pool) else list(pools)
+    some_text("policy", policy)
+    seed = whole_number("seed", seed, 0, _SEED_MAX)
     for pool in pools:
         if not isinstance(pool, Pool):
             raise TypeError(f"serve takes pools (lpusim.Pool), got {pool!r}")
@@ -504,8 +531,6 @@ def serve(
         raise TypeError(f"serve takes a Trace (load_trace or generate_trace), got {type(trace).__name__}")
     if slo is not None and not isinstance(slo, Slo):
         raise TypeError(f"slo must be an lpusim.Slo, got {type(slo).__name__}")
-    if not 0 <= seed < 1 << 64:
-        raise ValueError(f"seed must be from 0 to 2^64 - 1, got {seed}")
     context = int((trace.input_tokens + trace.output_tokens).max(initial=1))
     pools = [decided(pool, context) for pool in pools]
     outcome: dict[str, Any] = _core.serve.run(
@@ -631,7 +656,7 @@ def _round_ps(seconds: float) -> int:
 
 def _limit_ps(seconds: float | None) -> int:
     never: int = _core.serve.NEVER_PS
-    return never if seconds is None else min(never, _round_ps(seconds))
+    return never if seconds is None or seconds * _PS_PER_S >= never else _round_ps(seconds)
 
 
 def _throttled(progress: Callable[[int, int], None] | None) -> Callable[[int, int], None] | None:

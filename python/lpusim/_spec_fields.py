@@ -14,7 +14,7 @@ _LARGE = 1e30
 
 
 class SpecField(NamedTuple):
-    """One field of a section. `unit` "name" marks a field that holds text."""
+    """One field of a section. `unit` "name" marks a field that holds text: one of `names`."""
 
     name: str
     unit: str
@@ -23,10 +23,16 @@ class SpecField(NamedTuple):
     integer: bool = False
     optional: bool = False
     meaning: str = ""
+    names: tuple[str, ...] = ()
 
 
 _LINK = (
-    SpecField("topology", "name", meaning="how chips are wired: a topology of lpusim.net"),
+    SpecField(
+        "topology",
+        "name",
+        meaning="how chips are wired: a topology of lpusim.net",
+        names=("lpx", "node", "quadfour", "ring"),
+    ),
     SpecField("links_per_chip", "links", 1, 1e6, integer=True, meaning="links a chip has"),
     SpecField("vector_bytes", "bytes", 1, 1e6, integer=True, meaning="payload of one link vector"),
     SpecField("vector_ps", "ps", 1, 1e12, integer=True, meaning="time between two vectors of a link"),

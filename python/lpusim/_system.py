@@ -10,11 +10,13 @@ from typing import Any
 
 import msgspec
 
+from lpusim._arguments import clipped, shown
 from lpusim._names import unknown_name
 from lpusim._presets import (
     Parameter,
     Preset,
     Value,
+    file_exists,
     find_file,
     load_chip,
     load_prices,
@@ -125,7 +127,7 @@ def load_system(ref: str | os.PathLike[str] | Mapping[str, Any]) -> System:
         match = _CHIP_AND_COUNT.fullmatch(ref)
         if match and ref not in presets()["systems"]:
             return _from_name(match["chip"], match["count"], ref)
-        is_path = Path(ref).suffix in (".toml", ".json") or (ref != "" and Path(ref).exists())
+        is_path = Path(ref).suffix in (".toml", ".json") or (ref != "" and file_exists(Path(ref)))
         if ref not in presets()["systems"] and not is_path:
             known = [*presets()["systems"], *(f"api:{name}" for name in presets()["prices"])]
             error = unknown_name("system", ref, known)
@@ -136,8 +138,8 @@ def load_system(ref: str | os.PathLike[str] | Mapping[str, Any]) -> System:
 
 def _from_name(chip: str, count: str, ref: str) -> System:
     if chip not in presets()["chips"]:
-        raise ValueError(f"system {ref!r}: {unknown_name('chip preset', chip, presets()['chips'])}")
-    chip_count = _check_count(int(count) if len(count) < 30 else CHIP_COUNT_MAX + 1, ref)
+        raise ValueError(f"system {shown(ref)}: {unknown_name('chip preset', chip, presets()['chips'])}")
+    chip_count = _check_count(int(count) if len(count) < 30 else CHIP_COUNT_MAX + 1, clipped(ref))
     return _build(load_chip(chip), chip_count, f"{chip}-{chip_count}")
 
 
@@ -163,7 +165,7 @@ def _from_mapping(data: Mapping[str, Any], where: str, *, folder: Path) -> Syste
         changes["link.topology"] = data["topology"]
     try:
         return _build(chip.with_values(changes), chip_count, name)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from error
 
 
@@ -183,10 +185,11 @@ def _load_chip(ref: Any, where: str, folder: Path) -> Preset:
 
 def _check_count(chip_count: Any, where: str) -> int:
     if isinstance(chip_count, bool) or not isinstance(chip_count, int):
-        raise ValueError(f"{where}: the number of chips must be a whole number, got {chip_count!r}")
+        raise ValueError(f"{where}: the number of chips must be a whole number, got {shown(chip_count)}")
     if not 1 <= chip_count <= CHIP_COUNT_MAX:
-        shown = chip_count if abs(chip_count) < 10**20 else "more"
-        raise ValueError(f"{where}: the number of chips must be from 1 to {CHIP_COUNT_MAX}, got {shown}")
+        raise ValueError(
+            f"{where}: the number of chips must be from 1 to {CHIP_COUNT_MAX}, got {shown(chip_count)}"
+        )
     return chip_count
 
 

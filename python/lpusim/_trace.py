@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lpusim import _core
+from lpusim._arguments import finite_number, some_text, whole_number
 from lpusim._names import unknown_name
 from lpusim._trace_formats import FORMATS, BadRow, RowParser, detect_format
 
@@ -33,6 +34,9 @@ _ROWS_PER_PROGRESS = 1 << 14
 _FIRST_ROWS = 1000
 _BAD_ROWS_SHOWN = 10
 _SCHEMA = "lpusim.trace/1"
+_ROWS_MAX = 10**12
+_GENERATED_MAX = 10**9
+_SEED_MAX = (1 << 64) - 1
 _PS_PER_S = 10**12
 
 
@@ -75,6 +79,11 @@ class Trace:
     hash_offsets: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.description, str):
+            raise TypeError("name and description of a trace must be text")
+        whole_number("bad_row_count", self.bad_row_count, 0, _ROWS_MAX)
+        if not all(isinstance(row, str) for row in self.bad_rows):
+            raise TypeError("bad_rows of a trace must be messages")
         tokens_max, arrival_max = _core.serve.TOKENS_MAX, _core.serve.ARRIVAL_PS_MAX
         for name, low, high in (
             ("arrival_ps", 0, arrival_max),
@@ -173,6 +182,8 @@ class Trace:
         """
         try:
             values = msgspec.json.decode(text, type=dict[str, Any])
+        except RecursionError:
+            raise ValueError("a trace in JSON: is nested too deeply") from None
         except msgspec.DecodeError as error:
             raise ValueError(f"a trace in JSON: {error}") from None
         if values.pop("schema", None) != _SCHEMA:
@@ -183,8 +194,10 @@ class Trace:
         for name in values:
             if name not in cls.__dataclass_fields__:
                 raise unknown_name("field of a trace in JSON:", name, cls.__dataclass_fields__)
-        values["bad_rows"] = tuple(values.get("bad_rows", ()))
-        return cls(**values)
+        try:
+            return cls(**{**values, "bad_rows": tuple(values.get("bad_rows", ()))})
+        except TypeError as error:
+            raise ValueError(f"a trace in JSON: {error}") from None
 
 
 def load_trace(
@@ -228,8 +241,8 @@ def load_trace(
         raise unknown_name("trace format", format, FORMATS)
     if bad_rows not in ("stop", "count"):
         raise ValueError(f'bad_rows must be "stop" or "count", got {bad_rows!r}')
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
+    if limit is not None:
+        limit = whole_number("limit", limit, 1, _ROWS_MAX)
     scale = _rate_scale(rate_scale)
     path = Path(path)
     with path.open("rb") as file:
@@ -419,16 +432,16 @@ def generate_trace(
         >>> trace.arrival_ps.tolist(), trace.input_tokens.tolist()
         ([500000000000, 1000000000000, 1500000000000], [7, 7, 7])
     """
-    if not 0 <= seed < 1 << 64:
-        raise ValueError(f"seed must be from 0 to 2^64 - 1, got {seed}")
+    requests = whole_number("requests", requests, 1, _GENERATED_MAX)
+    seed = whole_number("seed", seed, 0, _SEED_MAX)
     input_shares, input_points = _quantiles("input_tokens", input_tokens)
     output_shares, output_points = _quantiles("output_tokens", output_tokens)
     columns: dict[str, Any] = _core.serve.generate(
         requests=requests,
         seed=seed,
-        arrivals=arrivals,
-        requests_per_s=requests_per_s,
-        gap_cv=gap_cv,
+        arrivals=some_text("arrivals", arrivals),
+        requests_per_s=finite_number("requests_per_s", requests_per_s),
+        gap_cv=finite_number("gap_cv", gap_cv),
         input_shares=input_shares,
         input_tokens=input_points,
         output_shares=output_shares,
@@ -451,8 +464,11 @@ def generate_trace(
 
 def _quantiles(name: str, lengths: Lengths) -> tuple[list[float], list[float]]:
     if isinstance(lengths, Mapping):
-        shares = sorted(lengths)
-        return [float(s) for s in shares], [float(lengths[s]) for s in shares]
+        points = sorted(
+            (finite_number(f"a share of {name}", share), finite_number(name, tokens))
+            for share, tokens in lengths.items()
+        )
+        return [share for share, _ in points], [tokens for _, tokens in points]
     if isinstance(lengths, bool) or not isinstance(lengths, int):
         raise TypeError(f"{name} must be a number of tokens or a map share -> tokens, got {lengths!r}")
     return [0.0, 1.0], [float(lengths), float(lengths)]
@@ -464,13 +480,15 @@ def _column(name: str, values: ArrayLike) -> NDArray[np.int64]:
         raise ValueError(f"{name} must have one dimension, got {column.ndim}")
     if column.size and column.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, got {column.dtype}")
+    if column.dtype.kind == "u" and column.size and column.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} must hold signed 64-bit integers, got {column.max()}")
     column = np.array(column, dtype=np.int64)
     column.flags.writeable = False
     return column
 
 
 def _rate_scale(value: float) -> Fraction:
-    if not 1e-9 <= value <= 1e9:  # written so that NaN fails too
+    if not 1e-9 <= finite_number("rate_scale", value) <= 1e9:
         raise ValueError(f"rate_scale must be from 1e-9 to 1e9, got {value}")
     return Fraction(str(value))
 

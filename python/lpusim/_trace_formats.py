@@ -20,6 +20,7 @@ Row: TypeAlias = tuple[int, int, int, Sequence[int]]
 _SHOWN = 80
 _PS_PER_S = 10**12
 _PS_PER_MS = 10**9
+_WHOLE_TIMESTAMP_MAX = 1 << 63
 _MOONCAKE_BLOCK_TOKENS = 512
 _EPOCH = datetime.datetime(1970, 1, 1)
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?(Z|[+-]\d\d:\d\d)?")
@@ -66,39 +67,40 @@ def detect_format(first_line: str, format: str | None, *, where: str) -> RowPars
 
 
 def _azure(first_line: str) -> RowParser | None:
-    columns = _find_columns(first_line, ("TIMESTAMP", "ContextTokens", "GeneratedTokens"))
-    if columns is None:
-        return None
-    stamp, inputs, outputs, count = columns
-
-    def parse(line: str) -> Row:
-        cells = _cells(line, count)
-        return (
-            _stamp_ps(cells[stamp]),
-            _integer("ContextTokens", cells[inputs]),
-            _integer("GeneratedTokens", cells[outputs]),
-            (),
-        )
-
-    return RowParser("Azure CSV", parse, "ContextTokens", "GeneratedTokens", True, is_wall_clock=True)
+    names = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
+    return _csv("Azure CSV", first_line, names, _stamp_ps, is_wall_clock=True)
 
 
 def _plain(first_line: str) -> RowParser | None:
-    columns = _find_columns(first_line, ("arrival_s", "input_tokens", "output_tokens"))
+    names = ("arrival_s", "input_tokens", "output_tokens")
+    return _csv("CSV in seconds", first_line, names, _seconds_ps, is_wall_clock=False)
+
+
+def _csv(
+    what: str,
+    header: str,
+    names: tuple[str, str, str],
+    arrival_ps: Callable[[str], int],
+    *,
+    is_wall_clock: bool,
+) -> RowParser | None:
+    """A parser of CSV rows under `header`; None where it lacks one of the columns `names`."""
+    columns = _find_columns(header, names)
     if columns is None:
         return None
     arrival, inputs, outputs, count = columns
+    _, input_name, output_name = names
 
     def parse(line: str) -> Row:
         cells = _cells(line, count)
         return (
-            _seconds_ps(cells[arrival]),
-            _integer("input_tokens", cells[inputs]),
-            _integer("output_tokens", cells[outputs]),
+            arrival_ps(cells[arrival]),
+            _integer(input_name, cells[inputs]),
+            _integer(output_name, cells[outputs]),
             (),
         )
 
-    return RowParser("CSV in seconds", parse, "input_tokens", "output_tokens", True)
+    return RowParser(what, parse, input_name, output_name, True, is_wall_clock=is_wall_clock)
 
 
 class _MooncakeRow(msgspec.Struct):
@@ -120,9 +122,11 @@ def _mooncake(first_line: str) -> RowParser | None:
     def parse(line: str) -> Row:
         try:
             row = _MOONCAKE_DECODER.decode(line)
+        except RecursionError:
+            raise BadRow(f"is nested too deeply; seen {line[:_SHOWN]!r}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadRow(f"{error}; seen {line[:_SHOWN]!r}") from None
-        if isinstance(row.timestamp, int):
+        if isinstance(row.timestamp, int) and abs(row.timestamp) < _WHOLE_TIMESTAMP_MAX:
             arrival_ps = row.timestamp * _PS_PER_MS
         else:
             arrival_ps = _scaled("timestamp", repr(row.timestamp), _PS_PER_MS)

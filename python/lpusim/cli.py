@@ -220,6 +220,14 @@ def _trace(options: argparse.Namespace) -> Any:
     from lpusim import generate_trace, load_trace
 
     if options.trace is None:
+        for flag, given in (
+            ("--format", options.format is not None),
+            ("--sort", options.sort),
+            ("--rate-scale", options.rate_scale != 1),
+            ("--limit", options.limit is not None),
+        ):
+            if given:
+                raise ValueError(f"{flag} is about a trace file: name one with --trace")
         return generate_trace(options.requests, seed=options.seed)
     with progress("reading the trace") as report:
         return load_trace(

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
+from lpusim._arguments import shown, whole_number
 
 __all__ = [
     "Collective",
@@ -52,16 +53,8 @@ def _core_spec(spec: Any, core_type: Any) -> Any:
     """The core's struct with the fields of the frozen `spec`."""
     core = core_type()
     for row in core_type.fields():
-        value = getattr(spec, row["name"])
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(
-                f"{type(spec).__name__}.{row['name']} must be a whole number of {row['unit']}, got {value!r}"
-            )
-        if abs(value) > 2**62:
-            raise ValueError(
-                f"{type(spec).__name__}.{row['name']} must be from {row['min']:g} to {row['max']:g} "
-                f"{row['unit']}, got {value}"
-            )
+        name = f"{type(spec).__name__}.{row['name']}"
+        value = whole_number(name, getattr(spec, row["name"]), int(row["min"]), int(row["max"]))
         setattr(core, row["name"], value)
     return core
 
@@ -88,6 +81,9 @@ class LinkSpec:
     vector_cycles: int = 27
     hop_cycles: int = 270
     clock_hz: int = 900_000_000
+
+    def __post_init__(self) -> None:
+        _core_spec(self, _core.net.LinkSpec)
 
     @classmethod
     def for_chip(cls, chip: str) -> LinkSpec:
@@ -126,6 +122,9 @@ class ReduceCost:
     first_cycles: int = 0
     cycles_per_vector: int = 0
 
+    def __post_init__(self) -> None:
+        _core_spec(self, _core.net.ReduceCost)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LpxWiring:
@@ -147,6 +146,9 @@ class LpxWiring:
     rail_links: int = 1
     rack_links: int = 9
 
+    def __post_init__(self) -> None:
+        _core_spec(self, _core.net.LpxWiring)
+
 
 class Topology:
     """Chips and the links between them. Made by one of the class methods; immutable.
@@ -167,6 +169,7 @@ class Topology:
 
     @classmethod
     def _make(cls, kind: str, chip_count: int, link: LinkSpec) -> Topology:
+        chip_count = _integer("chips", chip_count)
         return cls(_core.net.Topology.make(kind, chip_count, _core_spec(link, _core.net.LinkSpec)))
 
     @classmethod
@@ -335,11 +338,7 @@ def _chips_of(what: str, count: int | None, chips_each: int, chips: int | None) 
 
 
 def _integer(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if abs(int(value)) > 2**40:
-        raise ValueError(f"{name} is out of any range: {value}")
-    return int(value)
+    return whole_number(name, value, -(2**40), 2**40)
 
 
 def _read_only(columns: dict[str, NDArray[np.int64]]) -> Columns:
@@ -468,6 +467,7 @@ def _collective(
 
 
 def _group(topology: Topology, chips: Iterable[int] | None) -> list[int]:
+    _require_topology(topology)
     if chips is None:
         return list(range(topology.chip_count))
     group = [_integer("a chip of the group", chip) for chip in chips]
@@ -478,7 +478,13 @@ def _group(topology: Topology, chips: Iterable[int] | None) -> list[int]:
     return group
 
 
+def _require_topology(topology: Any) -> None:
+    if not isinstance(topology, Topology):
+        raise TypeError(f"topology must be a lpusim.net.Topology, got {shown(topology)}")
+
+
 def _require_chip(what: str, chip: int, topology: Topology) -> None:
+    _require_topology(topology)
     if not 0 <= chip < topology.chip_count:
         raise ValueError(
             f"{what} must be a chip of {topology.name}, 0 to {topology.chip_count - 1}, got {chip}"
@@ -486,11 +492,7 @@ def _require_chip(what: str, chip: int, topology: Topology) -> None:
 
 
 def _size(size_bytes: Any) -> int:
-    if isinstance(size_bytes, bool) or not isinstance(size_bytes, int | np.integer):
-        raise TypeError(f"size_bytes must be an integer, got {size_bytes!r}")
-    if not 1 <= size_bytes < 2**62:
-        raise ValueError(f"size_bytes must be at least 1 and below 2**62, got {size_bytes}")
-    return int(size_bytes)
+    return whole_number("size_bytes", size_bytes, 1, 2**62 - 1)
 
 
 def all_reduce(
@@ -610,6 +612,7 @@ def schedule(topology: Topology, requests: Iterable[Sequence[int]]) -> Collectiv
     Returns:
         A `Collective` whose timetable's transfer i is request i.
     """
+    _require_topology(topology)
     rows = []
     for i, request in enumerate(requests):
         row = [_integer(f"requests[{i}]", value) for value in request]
@@ -649,6 +652,8 @@ def verify(timetable: Timetable) -> Verification:
         lpusim.errors.ScheduleError: vector 0 of transfer 0 (chip 0 to chip 2) leaves chip 1 at cycle 269 \
 on link 3 (chip 1 to chip 2), but arrives there only at cycle 270
     """
+    if not isinstance(timetable, Timetable):
+        raise TypeError(f"verify takes a lpusim.net.Timetable, got {shown(timetable)}")
     core = _core.net.Timetable(dict(timetable.transfers), dict(timetable.runs), dict(timetable.dependencies))
     done = _core.net.verify(timetable.topology._core, core)
     return Verification(done.cycles, done.slot_count, done.bytes_sent, done.bytes_received)

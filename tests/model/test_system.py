@@ -6,7 +6,9 @@ import math
 import pytest
 
 import lpusim
+from lpusim import net
 from lpusim._presets import presets
+from lpusim._spec_fields import section_fields
 
 
 def test_published_capacities_and_bandwidths_follow():
@@ -56,6 +58,7 @@ def test_any_number_of_chips_from_one_on_is_a_system(chip, count):
         ("api:grok", r"unknown API 'grok'; did you mean 'groq'"),
         ("", r"unknown system ''"),
         ("absent.toml", r"there is no file absent.toml"),
+        ("x" * 10_000, r"unknown system 'x{79}\.\.\."),
     ],
 )
 def test_a_name_that_means_no_system_is_refused(ref, message):
@@ -108,12 +111,28 @@ def parameter_dict(parameter):
         ({"chip": "lp30", "chips": 8, "values": 3}, "'values' must be a table of parameters, got 3"),
         ({"chip": "lp30", "chips": 8, "values": {"power.pu": 1}}, "did you mean 'power.pue'"),
         ({"chip": "lp30", "chips": 8, "values": {"power.pue": math.nan}}, "must be a finite number, got nan"),
+        (
+            {"chip": "lp30", "chips": 8, "values": {"power.pue": 10**400}},
+            "got a number of more than 30 digits",
+        ),
+        (
+            {"chip": "lp30", "chips": 8, "values": {"power.pue": [1]}},
+            r"must be a number or a name, got \[1\]",
+        ),
+        ({"chip": "lp30", "chips": 8, "values": {"power.pue": True}}, "must be a number or a name, got True"),
+        ({"chip": "lp30", "chips": 8, "topology": "rnig"}, "unknown name 'rnig'; did you mean 'ring'"),
         ({"chip": "h200", "chips": 8, "topology": "ring"}, "'topology' is for LPUs"),
     ],
 )
 def test_a_wrong_entry_is_refused(data, message):
     with pytest.raises(ValueError, match=message):
         lpusim.load_system(data)
+
+
+def test_every_topology_a_link_may_name_can_be_built():
+    (field,) = (field for field in section_fields("lpu", "link") if field.name == "topology")
+    for name in field.names:
+        assert net.Topology.named(name, 8).chip_count == 8
 
 
 def test_with_values_reaches_what_is_derived_from_them():

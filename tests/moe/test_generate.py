@@ -111,10 +111,12 @@ def test_choosing_every_expert_is_a_permutation():
     [
         ({"experts_per_token": 9}, "experts_per_token must be at most experts = 8, got 9"),
         ({"experts": 0}, "experts must be from 1"),
-        ({"zipf_exponent": float("nan")}, "zipf_exponent must be from 0"),
-        ({"tokens": -1}, "tokens must be at least 0, got -1"),
+        ({"zipf_exponent": float("nan")}, "zipf_exponent must be a finite number, got nan"),
+        ({"tokens": -1}, "tokens must be from 0 to 1099511627776, got -1"),
         ({"layer": 2**23}, "layer must be from 0"),
         ({"seed": -1}, "seed must be from 0"),
+        ({"zipf_exponent": 17}, "zipf_exponent must be from 0 to 16, got 17"),
+        ({"first_token": 2**40, "tokens": 1}, "tokens must stay within 0 to 2"),
     ],
 )
 def test_bad_sizes_are_refused(change, message):

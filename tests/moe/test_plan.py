@@ -145,10 +145,14 @@ def test_bad_ids_are_named_by_token_and_slot():
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match="chips must be from 1"):
         plan([[0]], experts=1, chips=0)
-    with pytest.raises(ValueError, match="tile_rows must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="tile_rows must be from 1 to 2147483648, got 0"):
         plan([[0]], experts=1, tile_rows=0)
     with pytest.raises(ValueError, match="unknown strategy 'slicd'; did you mean 'sliced'"):
         plan([[0]], experts=1, strategy="slicd")
+    with pytest.raises(ValueError, match="experts must be from 1 to 65536, got 1000000000000"):
+        plan([[0]], experts=10**12)
+    with pytest.raises(TypeError, match="experts must be a whole number, got '4'"):
+        plan([[0]], experts="4")
 
 
 @pytest.mark.parametrize(

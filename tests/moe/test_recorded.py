@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -93,11 +95,12 @@ def test_npz_holds_tokens_by_layers_by_experts(tmp_path):
         (("4,decode,1,0,0,1", "4,decode,1,0,0,1.5"), "line 5, column e1: must be an integer, got '1.5'"),
         (("0.75,0.125", "0.75"), "line 3: 7 columns, the header has 8"),
         (("0.75,0.125", "0.75,0.125,1"), "line 3: 9 columns, the header has 8"),
-        (("0.75,0.125", "0.75,nan"), "line 3, column w1: weights must be finite, got nan"),
+        (("0.75,0.125", "0.75,nan"), "line 3, column w1: weights must be finite in float32, got nan"),
         (("0.75,0.125", "0.75,x"), "line 3, column w1: must be a number, got 'x'"),
         (("0,decode", "zero,decode"), "line 3, column layer: must be an integer, got 'zero'"),
-        (("0,decode", "-1,decode"), "line 3: layer and step must be at least 0, got -1 and 1"),
+        (("0,decode", "-1,decode"), "line 3: layer must be from 0 to 9223372036854775807, got -1"),
         (("layer,phase", "level,phase"), "line 1: the header must name layer and e0"),
+        (("e0,e1", "e0,e0"), "line 1: the header names column 'e0' twice"),
         (("w0,w1", "w0,x1"), "line 1: 1 weight columns for 2 expert columns"),
     ],
 )
@@ -111,6 +114,20 @@ def test_a_bad_csv_is_named_by_file_line_and_column(write, change, message):
     [
         ('{"layer": 0, "batch_id": 1, "topk_experts": [1, 2', "line 2: not a whole JSON object"),
         ("[1, 2]", "line 2: not a whole JSON object"),
+        (f'{{"layer": 0, "x": {"[" * 100_000}', "line 2: is nested too deeply"),
+        ('{"layer": 99999999999999999999, "topk_ids": [1, 2]}', "line 2: layer must be from 0 to 92233"),
+        (
+            '{"layer": 0, "batch_id": 99999999999999999999, "topk_ids": [1, 2]}',
+            "line 2: step must be from 0 to 92233",
+        ),
+        (
+            '{"layer": 0, "batch_id": 1, "topk_ids": [1, 2], "topk_weights": [1, 1e39]}',
+            r"topk_weights\[0\]\[1\]: weights must be finite in float32, got 1e\+39",
+        ),
+        (
+            f'{{"layer": 0, "batch_id": 1, "topk_ids": [1, 2], "topk_weights": [1, 1{"0" * 400}]}}',
+            "must be finite in float32, got a number of more than 30 digits",
+        ),
         ('{"batch_id": 1, "topk_experts": [1, 2]}', "line 2, column layer: must be an integer, got None"),
         ('{"layer": 0, "batch_id": 1}', "line 2, column topk_ids: must be a list"),
         ('{"layer": 0, "batch_id": 1, "topk_experts": [1]}', "line 2: 1 experts in this row, 2 expected"),
@@ -192,3 +209,27 @@ def test_a_layer_step_or_phase_that_is_not_there_is_refused(write):
         recorded.routing(0, step=2)
     with pytest.raises(ValueError, match="no phase 'train' in layer 0; phases are decode, prefill"):
         recorded.steps(0, phase="train")
+
+
+def test_an_archive_that_unpacks_to_more_than_a_gigabyte_is_refused_before_it_is_unpacked(tmp_path):
+    header = io.BytesIO()
+    shape = {"descr": "<i8", "fortran_order": False, "shape": (1 << 28, 1, 1)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    path = tmp_path / "r.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("ids.npy", "w") as ids:
+        ids.write(header.getvalue())
+        for _ in range(1025):
+            ids.write(bytes(1 << 20))
+    with pytest.raises(ValueError, match=r"unpacks to 107479\d+ bytes, allowed are 1073741824"):
+        load_routing(path)
+
+
+def test_an_archive_that_names_more_rows_than_it_holds_is_refused(tmp_path):
+    header = io.BytesIO()
+    shape = {"descr": "<i8", "fortran_order": False, "shape": (1 << 50, 1, 1)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    path = tmp_path / "r.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ids.npy", header.getvalue())
+    with pytest.raises(ValueError, match="not a readable NPZ archive"):
+        load_routing(path)

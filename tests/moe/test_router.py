@@ -249,8 +249,14 @@ def test_specs_that_contradict_themselves_are_refused():
         RouterSpec(experts=8, experts_per_token=2, score="sigmoyd")
     with pytest.raises(ValueError, match="experts must be from 1"):
         RouterSpec(experts=0, experts_per_token=2)
-    with pytest.raises(ValueError, match="scale must be from"):
+    with pytest.raises(ValueError, match="RouterSpec: scale must be a finite number, got nan"):
         RouterSpec(experts=8, experts_per_token=2, scale=float("nan"))
+    with pytest.raises(ValueError, match=r"scale must be from 1e-30 to 1e\+30, got 1e\+300"):
+        RouterSpec(experts=8, experts_per_token=2, scale=1e300)
+    with pytest.raises(TypeError, match=r"experts must be a whole number, got 8\.0"):
+        RouterSpec(experts=8.0, experts_per_token=2)
+    with pytest.raises(TypeError, match="renormalise must be True or False, got 'yes'"):
+        RouterSpec(experts=8, experts_per_token=2, renormalise="yes")
 
 
 def test_the_python_spec_has_the_fields_and_defaults_of_the_core():
