@@ -43,6 +43,18 @@ def test_json_carries_what_is_needed_to_repeat_it(capsys):
     assert document["result"]["verdict"] == "impossible"
 
 
+def test_the_same_command_prints_the_same_bytes_in_every_process():
+    fleet = ["--pool", "llama-3.1-8b@h100-1", "--pool", "llama-3.1-8b@api:groq"]
+    command = [sys.executable, "-m", "lpusim", "serve", *fleet, "--requests", "50", "--json"]
+    first, second = (
+        subprocess.run(
+            command, env={**os.environ, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, check=True
+        )
+        for seed in ("0", "1")
+    )
+    assert first.stdout == second.stdout
+
+
 def test_equal_input_has_equal_digests_and_other_input_another(capsys, tmp_path):
     claim = tmp_path / "claim.toml"
     digests = []
@@ -91,6 +103,10 @@ def test_every_preset_can_be_shown(capsys, kind):
             "must be owner, rental or a number, got 'low'",
         ),
         (["recommend", "llama-3.1-8b", "lp30"], "recommend needs a limit to meet"),
+        (
+            ["serve", "--pool", "llama-3.1-8b@h100-1", "--rate-scale", "2"],
+            "--rate-scale is about a trace file: name one with --trace",
+        ),
         (["serve", "--pool", "llama-3.1-8b"], "--pool must be MODEL@SYSTEM or NAME=MODEL@SYSTEM"),
         ([], "the following arguments are required: COMMAND"),
     ],

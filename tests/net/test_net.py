@@ -65,6 +65,12 @@ def test_time_and_rate_are_in_seconds_of_the_link_clock():
     assert done.vector_count == 2
 
 
+def test_a_link_is_busy_for_the_slots_of_its_vectors():
+    """Two vectors of 27 cycles over two of the eight directed links."""
+    sent = net.send(net.Topology.ring(4), 0, 2, size_bytes=640).timetable
+    assert sorted(sent.link_busy_cycles.tolist()) == [0, 0, 0, 0, 0, 0, 54, 54]
+
+
 def test_a_group_of_one_costs_nothing():
     alone = net.all_reduce(net.Topology.node(8), 10**6, chips=[5])
     assert (alone.cycles, alone.time_s, alone.bytes_per_s) == (0, 0.0, math.inf)
@@ -142,11 +148,11 @@ def test_any_number_of_chips_is_a_machine(chips, size_bytes):
         (lambda: net.Topology.quadfour(), "either nodes or chips"),
         (lambda: net.Topology.lpx(1, chips=256), "either racks or chips"),
         (lambda: net.Topology.named("torus", 8), "known topologies: node, ring, quadfour, lpx"),
-        (lambda: net.Topology.node(8, link=net.LinkSpec(vector_cycles=0)), "vector_cycles must be from 1"),
-        (lambda: net.Topology.node(8, link=net.LinkSpec(hop_cycles=-5)), "hop_cycles must be from 1"),
+        (lambda: net.LinkSpec(vector_cycles=0), "LinkSpec.vector_cycles must be from 1 to 65536, got 0"),
+        (lambda: net.LinkSpec(hop_cycles=-5), "hop_cycles must be from 1"),
         (lambda: net.Topology.node(8, link=net.LinkSpec(hop_cycles=20)), "arrive before it has left"),
         (lambda: net.LinkSpec.for_chip("h100"), "no links of its own"),
-        (lambda: net.all_reduce(net.Topology.node(8), 0), "at least 1"),
+        (lambda: net.all_reduce(net.Topology.node(8), 0), "size_bytes must be from 1"),
         (lambda: net.all_reduce(net.Topology.node(8), 10**18), "beyond 2\\^40 vectors"),
         (lambda: net.all_reduce(net.Topology.node(8), 1, chips=[0, 9]), "0 to 7, got 9"),
         (lambda: net.all_reduce(net.Topology.node(8), 1, chips=[1, 1]), "names chip 1 twice"),
@@ -175,11 +181,26 @@ def test_bad_input_says_what_is_allowed(call, message):
         lambda: net.all_reduce(net.Topology.node(8), 8, chips=["a"]),
         lambda: net.Topology.node(8, link=net.LinkSpec(hop_cycles=270.0)),
         lambda: net.Topology.node(2.0),
+        lambda: net.LinkSpec(vector_bytes="320"),
         lambda: net.send(net.Topology.ring(4), 0, 1, size_bytes=9).timetable.with_runs(start_cycle=[0.5]),
     ],
 )
 def test_fractions_are_refused_not_rounded(call):
     with pytest.raises(TypeError):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: net.all_reduce(None, 320),
+        lambda: net.send(8, 0, 1, size_bytes=320),
+        lambda: net.schedule("node", [(0, 1, 320)]),
+        lambda: net.verify(net.send(net.Topology.node(2), 0, 1, size_bytes=320)),
+    ],
+)
+def test_what_is_no_topology_or_timetable_is_a_type_error_that_says_so(call):
+    with pytest.raises(TypeError, match=r"lpusim\.net\.(Topology|Timetable), got"):
         call()
 
 

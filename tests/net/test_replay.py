@@ -179,6 +179,36 @@ def test_scheduled_traffic_replays_to_the_same_cycle(case):
 
 
 @settings(deadline=None)
+@given(traffic(), st.integers(1, 10**9))
+def test_releasing_everything_later_shifts_every_slot(case, shift):
+    topology, requests = case
+    here = net.schedule(topology, requests)
+    there = net.schedule(topology, [(a, b, size, release + shift) for a, b, size, release in requests])
+    assert there.cycles == here.cycles + (shift if requests else 0)
+    for name, column in here.timetable.runs.items():
+        moved = column + shift if name == "start_cycle" else column
+        assert there.timetable.runs[name].tolist() == moved.tolist(), name
+
+
+@settings(deadline=None)
+@given(traffic())
+def test_no_link_is_held_longer_than_the_schedule_lasts(case):
+    planned = net.schedule(*case)
+    assert np.all(planned.timetable.link_busy_cycles <= planned.cycles)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 40), links())
+def test_more_cables_between_two_chips_never_make_a_message_later(cables, more, vectors, link):
+    size_bytes = vectors * link.vector_bytes
+    few, many = (net.Topology.from_edges([(0, 1, n)], link=link) for n in (cables, cables + more))
+    assert (
+        net.send(many, 0, 1, size_bytes=size_bytes).cycles
+        <= net.send(few, 0, 1, size_bytes=size_bytes).cycles
+    )
+
+
+@settings(deadline=None)
 @given(traffic(), st.data())
 def test_verifier_and_replay_agree_on_what_is_legal(case, data):
     topology, requests = case

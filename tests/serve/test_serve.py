@@ -120,6 +120,28 @@ def test_nothing_is_busier_or_fuller_than_it_can_be(rows, fleet, policy):
 
 
 @settings(max_examples=60, deadline=None)
+@given(rows, st.integers(4, 16), st.integers(1, 20), st.booleans())
+def test_kv_never_exceeds_capacity_at_any_time(rows, pages, page_tokens, on_gpu):
+    """Counted from outside: whoever is between its first and last token holds its whole final context."""
+    if on_gpu:
+        pool, unit_tokens = gpu(block_tokens=1000, max_sequences=8, max_batch_tokens=32), 1000
+    else:
+        pool, unit_tokens = lpu(pages=pages, rows=pages, page_tokens=page_tokens), page_tokens
+    result = lpusim.serve(pool, trace_of(rows))
+    capacity = result.pools.kv_capacity_tokens[0] // unit_tokens
+    done = [i for i in range(len(rows)) if result.finished[i]]
+    changes = []
+    for i in done:
+        units = -(-(rows[i][1] + rows[i][2]) // unit_tokens)
+        changes.append((result.requests.first_token_ps[i], 1, units))
+        changes.append((result.requests.finish_ps[i], 0, -units))
+    held = 0
+    for _, _, units in sorted(changes):  # who leaves makes room for who comes in the same picosecond
+        held += units
+        assert held <= capacity
+
+
+@settings(max_examples=60, deadline=None)
 @given(rows, any_policy)
 def test_the_same_question_has_the_same_answer_to_the_bit(rows, policy):
     answers = [lpusim.serve(fleets()["mixed"], trace_of(rows), SLO, policy, seed=5) for _ in range(2)]
@@ -276,6 +298,22 @@ def test_the_cheapest_pool_takes_what_it_can_serve_in_time_and_the_rest_spills()
     assert set(alone.requests.pool.tolist()) == {"cheap"}
 
 
+def test_a_pool_too_slow_a_token_is_passed_over_only_where_that_is_a_limit():
+    """Four stages of 10 us are 40 us a token, of 1 us 4 us."""
+    slow = lpusim.Pool(
+        None, None, "slow", timing=lpu_timing(occupancy=10_000_000), usd_per_million_output_tokens=1
+    )
+    fast = lpusim.Pool(None, None, "fast", timing=lpu_timing(), usd_per_million_output_tokens=2)
+    trace = trace_of([(0, 1, 10)])
+
+    def chosen(slo):
+        return lpusim.serve([slow, fast], trace, slo, "cheapest-meeting-slo").requests.pool[0]
+
+    assert chosen(lpusim.Slo(ttft_s=1)) == "slow"
+    assert chosen(lpusim.Slo(ttft_s=1, tpot_s=41e-6)) == "slow"
+    assert chosen(lpusim.Slo(ttft_s=1, tpot_s=39e-6)) == "fast"
+
+
 def test_to_columns_holds_numbers_only():
     result = lpusim.serve([lpu(), gpu()], trace_of([(0, 4, 1), (0, 4, 1), (0, 10**6, 1)]))
     columns = result.to_columns()
@@ -351,6 +389,17 @@ def test_an_api_pool_answers_at_its_listed_speed_and_price():
         (lambda: [lpu(max_sequences=-1)], ValueError, "max_sequences"),
         (lambda: [lpu(occupancy=0)], ValueError, r"decode_occupancy_ps\[0\]"),
         (lambda: [gpu(usd_per_million_output_tokens=float("nan"))], ValueError, "price"),
+        (lambda: [gpu(usd_per_million_output_tokens=-1)], ValueError, "price .* must be 0 or more, got -1"),
+        (lambda: [lpu(max_sequences=0)], ValueError, "max_sequences must be from 1"),
+        (lambda: [lpu(replicas=1.5)], TypeError, "replicas must be a whole number, got 1.5"),
+        (lambda: [lpu(name="")], ValueError, "name of a pool must not be empty"),
+        (lambda: [lpusim.Pool("llama-3.1-8b", None)], TypeError, "must come from load_model, got 'llama"),
+        (
+            lambda: [lpusim.Pool(lpusim.load_model("llama-3.1-8b"), "h100-1")],
+            TypeError,
+            "must come from load_system, got 'h100-1'",
+        ),
+        (lambda: [lpusim.Pool(None, None, timing=5)], TypeError, "timing must be a PipelineTiming"),
     ],
 )
 def test_bad_pools_are_refused_by_name(pools, error, message):
@@ -364,6 +413,8 @@ def test_bad_pools_are_refused_by_name(pools, error, message):
         ({"policy": "fastest"}, ValueError, 'unknown policy "fastest"; known: round-robin'),
         ({"slo": 0.5}, TypeError, "Slo"),
         ({"seed": -1}, ValueError, "seed"),
+        ({"seed": 1.5}, TypeError, "seed must be a whole number, got 1.5"),
+        ({"policy": None}, TypeError, "policy must be text, got None"),
     ],
 )
 def test_bad_questions_are_refused(options, error, message):
@@ -377,11 +428,24 @@ def test_a_trace_must_be_loaded_first():
 
 
 @pytest.mark.parametrize(
-    "limits", [{"ttft_s": 0}, {"tpot_s": -1}, {"e2e_s": float("nan")}, {"percentile": 0}, {"percentile": 1.1}]
+    "limits",
+    [
+        {"ttft_s": 0},
+        {"tpot_s": -1},
+        {"e2e_s": float("nan")},
+        {"e2e_s": float("inf")},
+        {"percentile": 0},
+        {"percentile": 1.1},
+    ],
 )
 def test_a_limit_must_be_above_zero(limits):
     with pytest.raises(ValueError):
         lpusim.Slo(**limits)
+
+
+def test_a_limit_beyond_all_time_is_met_by_whatever_finishes():
+    result = lpusim.serve(lpu(), trace_of([(0, 1, 1)]), slo=lpusim.Slo(ttft_s=1e300))
+    assert result.meets_slo()
 
 
 def test_a_load_that_never_ends_is_an_error_not_a_hang():

@@ -63,10 +63,11 @@ def test_mooncake_prefix_blocks_are_kept_on_request(tmp_path):
 
 def test_sorting_moves_prefix_blocks_with_their_request(tmp_path):
     lines = MOONCAKE.splitlines()
-    path = write(tmp_path, "\n".join([lines[1], lines[0]]))
+    path = write(tmp_path, "\n".join([lines[2], lines[1], lines[0]]))
     trace = lpusim.load_trace(path, sort=True, keep_hash_ids=True)
-    assert trace.input_tokens.tolist() == [600, 513]
-    assert trace.hash_ids.tolist() == [0, 1, 0, 7]
+    assert trace.input_tokens.tolist() == [600, 513, 1]
+    assert trace.hash_ids.tolist() == [0, 1, 0, 7, 9]
+    assert trace.hash_offsets.tolist() == [0, 2, 4, 5]
 
 
 def test_plain_csv_is_in_seconds_with_columns_in_any_order(tmp_path):
@@ -129,7 +130,15 @@ def test_a_bad_timestamp_is_named(tmp_path, stamp):
 
 
 @pytest.mark.parametrize(
-    "row", ['{"timestamp": 1}', '{"timestamp": 1, "input_length": "x", "output_length": 1}', "{", "[1, 2]"]
+    "row",
+    [
+        '{"timestamp": 1}',
+        '{"timestamp": 1, "input_length": "x", "output_length": 1}',
+        f'{{"timestamp": {"9" * 400}, "input_length": 1, "output_length": 1}}',
+        f'{{"timestamp": 1, "input_length": 1, "output_length": 1, "x": {"[" * 100_000}',
+        "{",
+        "[1, 2]",
+    ],
 )
 def test_a_bad_json_line_is_named(tmp_path, row):
     with pytest.raises(ValueError, match=r"trace.txt:4: "):
@@ -216,10 +225,19 @@ def test_a_named_format_must_be_the_files_own_and_known(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"bad_rows": "skip"}, {"limit": 0}, {"rate_scale": 0}, {"rate_scale": float("nan")}]
+    ("options", "message"),
+    [
+        ({"bad_rows": "skip"}, 'bad_rows must be "stop" or "count"'),
+        ({"limit": 0}, "limit must be from 1"),
+        ({"limit": 1.5}, "limit must be a whole number, got 1.5"),
+        ({"rate_scale": 0}, "rate_scale must be from 1e-9"),
+        ({"rate_scale": float("nan")}, "rate_scale must be a finite number, got nan"),
+        ({"rate_scale": "2"}, "rate_scale must be a number, got '2'"),
+        ({"format": 5}, "unknown trace format 5"),
+    ],
 )
-def test_bad_options_are_refused(tmp_path, options):
-    with pytest.raises(ValueError):
+def test_bad_options_are_refused(tmp_path, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
         lpusim.load_trace(write(tmp_path, PLAIN), **options)
 
 
@@ -262,7 +280,18 @@ def test_a_written_csv_reads_back_to_the_microsecond(tmp_path_factory, rows):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", json.dumps({"schema": "lpusim.trace/1"}), '{"schema": "lpusim.trace/9"}']
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        json.dumps({"schema": "lpusim.trace/1"}),
+        '{"schema": "lpusim.trace/9"}',
+        '{"schema": ' + "[" * 100_000,
+        lpusim.generate_trace(1).to_json().replace('"generated"', "5"),
+        lpusim.generate_trace(1).to_json().replace('"bad_row_count":0', '"bad_row_count":"none"'),
+        lpusim.generate_trace(1).to_json().replace('"bad_rows":[]', '"bad_rows":5'),
+    ],
 )
 def test_text_that_is_no_trace_is_refused(text):
     with pytest.raises(ValueError, match="JSON"):
@@ -278,6 +307,7 @@ def test_text_that_is_no_trace_is_refused(text):
         (([2, 1], [1, 1], [1, 1]), ValueError),
         (([0.5], [1], [1]), TypeError),
         (([[0]], [1], [1]), ValueError),
+        ((np.array([2**63], dtype=np.uint64), [1], [1]), ValueError),
     ],
 )
 def test_columns_that_are_no_trace_are_refused(columns, error):
@@ -337,6 +367,9 @@ def test_generated_traces_depend_on_the_seed_alone():
         ({"input_tokens": {0: 1, 0.5: 2}}, ValueError),
         ({"output_tokens": {0: 5, 1: 2}}, ValueError),
         ({"output_tokens": "long"}, TypeError),
+        ({"output_tokens": {"0": 1, 1: 2}}, TypeError),
+        ({"requests": 1.5}, TypeError),
+        ({"arrivals": None}, TypeError),
     ],
 )
 def test_statistics_that_cannot_be_are_refused(options, error):
