@@ -25,11 +25,10 @@ void validate(const BatchOptions& options);
 /// A machine with continuous batching and chunked prefill: one iteration at a time.
 ///
 /// - Admission: first come, first served, at the start of an iteration; the blocks of the whole final context
-/// are
-///   reserved, so nothing is ever preempted.
+///   are reserved, so nothing is ever preempted.
 /// - An iteration carries one token of every decoding sequence; what is left of the token budget goes to
-/// prefill,
-///   oldest sequence first. A sequence whose prefill ends in an iteration has its first token at its end.
+///   prefill, oldest sequence first. A sequence whose prefill ends in an iteration has its first token at its
+///   end.
 ///
 /// Cost: O(1) an iteration whatever the batch size, and O(log batch) a request.
 class BatchEngine final : public Engine {

@@ -32,6 +32,15 @@ class LinearTiming final : public lpusim::device::BatchTiming {
     std::int64_t capacity_;
 };
 
+/// 1 ps a step, 1 a token that a prompt token attends to.
+class PromptAttentionTiming final : public lpusim::device::BatchTiming {
+  public:
+    [[nodiscard]] std::int64_t step_ps(const BatchStep& step) const override {
+        return 1 + step.prefill_context_tokens;
+    }
+    [[nodiscard]] std::int64_t kv_token_capacity() const override { return 1000; }
+};
+
 Run run(const std::vector<Arrival>& arrivals, BatchOptions options, std::int64_t capacity = 1000) {
     validate(options);
     return run_engine(arrivals, [&](Records& records) {
@@ -52,6 +61,14 @@ TEST_CASE("a prompt longer than the token budget takes several iterations") {
     CHECK(r.statistics.steps == 4);
     CHECK(r.statistics.busy_ps == 475);
     CHECK(r.statistics.kv_unit_ps.value() == lpusim::UInt128{0, 3 * 475});
+}
+
+TEST_CASE("a prompt token attends to itself and to all before it, also those of earlier iterations") {
+    const Run r = run_engine({{0, 6, 1}}, [](Records& records) {
+        return BatchEngine(std::make_shared<const PromptAttentionTiming>(), kSmall, records);
+    });
+    // 1 + (1 + 2 + 3 + 4) ps, then 1 + (5 + 6) ps.
+    CHECK(r.records.first_token_ps == Column{11 + 12});
 }
 
 TEST_CASE("decoding goes first and prefill gets what is left of the budget") {

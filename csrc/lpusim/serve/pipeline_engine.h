@@ -26,17 +26,14 @@ void validate(const device::PipelineTiming& timing);
 /// A machine whose unit of work is a stage slot.
 ///
 /// - Admission: first come, first served; the pages of the whole final context (input + output) are reserved,
-/// so
-///   nothing is ever evicted.
+///   so nothing is ever evicted.
 /// - Whenever stage 0 is free and something is ready, one item enters: the decode token that has been ready
 ///   longest, else the next prefill chunk of the oldest sequence (or the other way round, see
 ///   PipelineOptions).
 /// - Nothing overtakes in any stage: an item behind a slower one waits for it, stage by stage (FlowShop). Its
-/// exit is
-///   its entry + its latency + what it waited.
+///   exit is its entry + its latency + what it waited.
 /// - Chunks of one sequence may follow each other directly; a decode token enters after its predecessor has
-/// left.
-///   The first token is the exit of the last chunk.
+///   left. The first token is the exit of the last chunk.
 ///
 /// Cost: O(1) an item, and O(1) a run of prefill chunks that nothing interrupts on one page.
 class PipelineEngine final : public Engine {

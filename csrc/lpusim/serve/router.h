@@ -38,8 +38,7 @@ struct Candidate {
 /// - random: uniform, a pure function of seed and request.
 /// - least-loaded: the fewest outstanding tokens.
 /// - cheapest-meeting-slo: the cheapest of those predicted to meet both limits; if none does, the one
-/// predicted to
-///   finish first. The router is told the output length, as the prices need it.
+///   predicted to finish first. The router is told the output length, as the prices need it.
 class Router {
   public:
     explicit Router(RouterOptions options) : options_(options) {}
