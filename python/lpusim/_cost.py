@@ -35,6 +35,9 @@ _SECONDS_PER_HOUR = 3600
 Split: TypeAlias = Literal["whole", "busy", "list"]
 Price: TypeAlias = Literal["owner", "rental"] | float
 
+#: Below it interest changes no digit, and the formula would divide numbers too small to be exact.
+_INTEREST_MIN = 1e-300
+
 
 class _HasValue(Protocol):
     @property
@@ -57,7 +60,7 @@ def capital_recovery_factor(interest_rate: float, years: float) -> float:
     """
     _require("interest_rate", interest_rate, at_least=0)
     _require("years", years, above=0)
-    if interest_rate == 0:
+    if interest_rate < _INTEREST_MIN:
         return 1 / years
     return interest_rate / -math.expm1(-years * math.log1p(interest_rate))
 

@@ -61,6 +61,7 @@ def test_capital_of_35_000_dollars_at_8_percent_over_5_years_is_one_dollar_an_ho
 def test_without_interest_capital_is_the_price_over_its_life_and_tiny_interest_does_not_jump():
     assert capital_recovery_factor(0, 4) == 0.25
     assert capital_recovery_factor(1e-12, 4) == pytest.approx(0.25, rel=1e-9)
+    assert capital_recovery_factor(5e-324, 0.5) == 2.0
 
 
 def test_every_component_of_the_owners_cost_by_hand():

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 
 /// Numbers as error messages show them: 65536, 0.01, 1e+30, nan.
@@ -14,8 +14,8 @@ inline std::string number_text(std::int64_t value) {
 /// At most 15 digits, so that a limit written in code is shown as it is written.
 inline std::string number_text(double value) {
     char text[32];
-    std::snprintf(text, sizeof text, "%.15g", value);
-    return text;
+    const auto written = std::to_chars(text, text + sizeof text, value, std::chars_format::general, 15);
+    return {text, written.ptr};
 }
 
 } // namespace lpusim

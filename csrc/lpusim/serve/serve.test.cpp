@@ -93,7 +93,10 @@ TEST_CASE("random routing depends on the seed and on nothing else") {
 TEST_CASE("a pool's replicas share its requests") {
     // One page each: the second request of a lone machine waits until the first leaves.
     CHECK(run({pipeline("p", 1)}, {0, 0}, {1, 1}, {2, 2}).finish_ps == Column{60, 120});
-    CHECK(run({pipeline("p", 2)}, {0, 0}, {1, 1}, {2, 2}).finish_ps == Column{60, 60});
+    const ServeOutcome both = run({pipeline("p", 2)}, {0, 0}, {1, 1}, {2, 2});
+    CHECK(both.finish_ps == Column{60, 60});
+    CHECK(both.pools[0].kv_units == 2);
+    CHECK(both.pools[0].kv_units_peak == 2);
 }
 
 TEST_CASE("pools of different kinds serve one trace") {

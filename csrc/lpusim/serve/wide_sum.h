@@ -16,7 +16,8 @@ class WideSum {
         value_.high += product.high + (value_.low < product.low);
     }
 
-    constexpr WideSum& operator+=(const WideSum& other) {
+    /// By value, so that a sum can be added to itself.
+    constexpr WideSum& operator+=(WideSum other) {
         value_.low += other.value_.low;
         value_.high += other.value_.high + (value_.low < other.value_.low);
         return *this;
