@@ -51,7 +51,8 @@ class RouterSpec:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        _native_router(self)
+        # Not from the cache: 8.0 equals 8, and would be taken for it.
+        _native_router.__wrapped__(self)
 
     @classmethod
     def for_model(cls, ref: Any) -> RouterSpec:

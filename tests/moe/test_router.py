@@ -254,7 +254,7 @@ def test_specs_that_contradict_themselves_are_refused():
     with pytest.raises(ValueError, match=r"scale must be from 1e-30 to 1e\+30, got 1e\+300"):
         RouterSpec(experts=8, experts_per_token=2, scale=1e300)
     with pytest.raises(TypeError, match=r"experts must be a whole number, got 8\.0"):
-        RouterSpec(experts=8.0, experts_per_token=2)
+        RouterSpec(experts=8.0, experts_per_token=2)  # although equal to a spec made before
     with pytest.raises(TypeError, match="renormalise must be True or False, got 'yes'"):
         RouterSpec(experts=8, experts_per_token=2, renormalise="yes")
 

@@ -174,6 +174,17 @@ TEST_CASE("requests that share a link take turns") {
     CHECK(traffic.timetable.runs[2].start_cycle == 1000);
 }
 
+TEST_CASE("messages of one vector take parallel links in turn") {
+    const std::vector<Cable> cables{{0, 1, 2}};
+    const Topology pair("pair", 2, cables, {});
+    const std::vector<Request> requests{{0, 1, 320, 0}, {0, 1, 320, 0}, {0, 1, 320, 0}};
+    const Timetable timetable = schedule(pair, requests, kRecord).timetable;
+    CHECK(timetable.runs[0].start_cycle == 0);
+    CHECK(timetable.runs[1].start_cycle == 0);
+    CHECK(timetable.runs[2].start_cycle == 27);
+    CHECK(timetable.runs[0].link != timetable.runs[1].link);
+}
+
 TEST_CASE("vectors that come in rows of one can leave in rows of four only as the rows fill") {
     const std::vector<Cable> cables{{0, 1, 4}};
     const Topology pair("pair", 2, cables, {.vector_cycles = 10, .hop_cycles = 100});
