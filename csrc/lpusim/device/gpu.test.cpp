@@ -94,6 +94,22 @@ TEST_CASE("a step reads the expected number of distinct experts") {
     CHECK(GpuTiming(small_gpu(), 1, load, "fp16").step_ps({.decode_sequences = 1}) == 8 * kSecond);
 }
 
+TEST_CASE("each group of chips reads the experts of its own micro-batch") {
+    Load load = small_dense();
+    load.always_read_bytes = 0;
+    load.kv_bytes_per_token = 1;
+    load.flops_per_token = 0;
+    load.attention_flops_per_context_token = 0;
+    load.moe_layers = 2;
+    load.experts = 4;
+    load.experts_per_token = 2;
+    load.expert_bytes = 100;
+    GpuSpec spec = small_gpu();
+    spec.scale_up_chips = 1;
+    // Two groups take one token each: 2 experts in each of 2 layers, 400 B, as for one token alone.
+    CHECK(GpuTiming(spec, 2, load, "fp16").step_ps({.decode_sequences = 2}) == 4 * kSecond);
+}
+
 TEST_CASE("a window layer reads no more than its window") {
     Load load = small_dense();
     load.window_tokens = 3;

@@ -65,6 +65,14 @@ TEST_CASE("eight-bit weights leave embedding, head, norms and router at two byte
     CHECK(l.kv_bytes_per_token == 3 * 8);
 }
 
+TEST_CASE("biases of eight-bit matrices stay at two bytes") {
+    const Load plain = load_as(small_moe(), "fp8", "fp8");
+    ModelSpec spec = small_moe();
+    spec.attention_bias = 1;
+    // Query 8, key 4, value 4, output 8: 24 biases in each of 3 layers.
+    CHECK(load_as(spec, "fp8", "fp8").weight_bytes == plain.weight_bytes + 2 * 3 * 24);
+}
+
 TEST_CASE("a tied head is stored once and read every step") {
     ModelSpec spec = small_moe();
     const Load untied = load_as(spec, "bf16", "bf16");

@@ -72,6 +72,14 @@ TEST_CASE("expert frequencies lie within five standard errors of the inclusion p
     }
 }
 
+TEST_CASE("popularity falls as the rank to minus the exponent") {
+    const GeneratorSpec spec{.experts = 3, .experts_per_token = 1, .zipf_exponent = 2.0, .shuffled = false};
+    const auto popularity = expert_popularity(spec, 0);
+    CHECK(popularity[0] == doctest::Approx(1.0));
+    CHECK(popularity[1] == doctest::Approx(1.0 / 4));
+    CHECK(popularity[2] == doctest::Approx(1.0 / 9));
+}
+
 TEST_CASE("shuffling gives each layer the same popularities in an order of its own") {
     GeneratorSpec spec{.experts = 32, .experts_per_token = 2, .zipf_exponent = 1.0, .shuffled = false};
     const auto plain = expert_popularity(spec, 0);

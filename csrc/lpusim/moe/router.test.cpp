@@ -84,6 +84,14 @@ TEST_CASE("groups are ranked by their two best scores, so one brilliant expert i
     CHECK(run(by_max, logits, {0.4F, -0.5F, 0.0F, 0.0F, 0.0F, 0.0F}).ids == std::vector<std::int32_t>{0, 1});
 }
 
+TEST_CASE("equal experts of two kept groups go to the lower id, whichever group ranks first") {
+    const RouterSpec spec{
+        .experts = 6, .experts_per_token = 1, .groups = 3, .groups_kept = 2, .score = Score::sigmoid};
+    // Scores 0.5, 0.1 | 0, 0 | 0.5, 0.4: the last group ranks first, and its best expert ties with expert 0.
+    const std::vector<float> bias{0.0F, -0.4F, -0.5F, -0.5F, 0.0F, -0.1F};
+    CHECK(run(spec, std::vector<float>(6, 0.0F), bias).ids == std::vector<std::int32_t>{0});
+}
+
 TEST_CASE("weights stay right where every chosen sigmoid underflows") {
     const RouterSpec spec{.experts = 2, .experts_per_token = 2, .score = Score::sigmoid};
     const Routed routed = run(spec, {-1000.0F, -1000.0F});

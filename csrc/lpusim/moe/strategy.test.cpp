@@ -26,6 +26,7 @@ TEST_CASE("the worst case keeps room for tokens x min(k, experts on the chip)") 
     CHECK(cost.column_split == 1);
     CHECK(cost.experts_per_chip == 8);
     CHECK(cost.weight_reads_per_chip == 8);
+    CHECK(cost.exact);
     CHECK(reserved(Strategy::worst_case, 128, 256, 8, 64).rows_per_chip == 512);
     CHECK(reserved(Strategy::worst_case, 32, 256, 8, 256).rows_per_chip == 32);
     CHECK(reserved(Strategy::worst_case, 1, 8, 2, 8).weight_reads_per_chip == 1);
