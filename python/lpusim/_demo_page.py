@@ -46,7 +46,7 @@ def page_of(slo: str, trace: Trace, fleets: Sequence[Fleet], audits: Sequence[Au
         notes=[
             trace.description,
             "Low and high: every assumed parameter of the machine at the ends of its range, alone and all "
-            "together; the fleet grows only where the model no longer fits.",
+            "together; the fleet grows where it would hold less cache than before.",
             f"Trade-off and time of a step at {context:,} tokens of context.",
             "Cost is the owner's: purchase, interest, maintenance, electricity, colocation. An API has its "
             "list price.",

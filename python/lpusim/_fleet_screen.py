@@ -75,7 +75,8 @@ def fleets_screen(fleets: Sequence[Fleet]) -> str:
         lines += ["", "What is short:", *shorts]
     for fleet in fleets:
         if fleet.bounds:
-            lines += ["", wrap(_title(fleet)), bounds_table(fleet.values, fleet.bounds)]
+            known = {name: b for name, b in fleet.bounds.items() if shown(value_of(fleet, name), "") != "-"}
+            lines += ["", wrap(_title(fleet)), bounds_table(fleet.values, known)]
     return "\n".join(lines)
 
 

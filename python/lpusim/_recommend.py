@@ -323,22 +323,24 @@ class _Search:
         return serve([pool], self.trace, slo=self.slo, price=self.price)
 
     def _fewest(self, pool_of: Callable[[int], Pool], low: int, high: int) -> tuple[int, ServeResult] | None:
-        """The least n from low to high whose pool meets the SLO: gallop, then bisect."""
+        """The least n from low to high whose pool meets the SLO, as far as more is better.
+
+        Both ends first, so that a hopeless range costs two runs; then gallop and bisect.
+        """
         if low > high:
             return None
-        failed, n = low - 1, low
-        while True:
-            met = self._met(pool_of(n))
-            if met is not None or n == high:
-                break
-            failed, n = n, min(high, max(n + 1, 2 * n - low + 1))
+        met = self._met(pool_of(low))
+        if met is not None:
+            return low, met
+        met = self._met(pool_of(high)) if high > low else None
         if met is None:
             return None
+        failed, n, step = low, high, 1
         while n - failed > 1:
-            middle = (failed + n) // 2
+            middle = min(failed + step, (failed + n) // 2)
             attempt = self._met(pool_of(middle))
             if attempt is None:
-                failed = middle
+                failed, step = middle, 2 * step
             else:
                 n, met = middle, attempt
         return n, met

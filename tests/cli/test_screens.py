@@ -55,6 +55,12 @@ def test_a_bound_that_is_never_reached_is_inf_and_an_api_has_no_chips():
     assert next(line for line in lines if line.startswith("chips")).split()[-1] == "-"
 
 
+def test_what_an_api_does_not_have_has_no_bounds_either():
+    same = {name: Plain(low=0.0, high=0.0, widened_by="") for name in ("chip_count", "usd_per_month")}
+    lines = screen(fleet("api:x", values={"chip_count": 0.0, "usd_per_month": 0.0}, bounds=same))
+    assert [line.split()[0] for line in lines[lines.index("deepseek-v3 on api:x") + 3 :]] == ["$"]
+
+
 def test_an_operating_point_shows_where_its_time_goes_and_what_it_rests_on():
     values = (
         "step_time_s",

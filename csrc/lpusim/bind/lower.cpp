@@ -179,7 +179,7 @@ void bind_lower(py::module_& core) {
     py::class_<Fabric, std::shared_ptr<Fabric>>(
         lower, "Fabric", "The links of a machine, and what collectives took on them so far; plans share it.")
         .def(py::init<std::shared_ptr<const net::Topology>, std::shared_ptr<WiringCosts>>(),
-             py::arg("topology"), py::arg("costs") = py::none());
+             py::arg("topology"), py::arg("costs"));
     bind_plan(lower);
     lower.def(
         "stages_needed",

@@ -73,7 +73,7 @@ class Fabric:
     """
     The links of a machine, and what collectives took on them so far; plans share it.
     """
-    def __init__(self, topology: lpusim._core.net.Topology, costs: WiringCosts = None) -> None:
+    def __init__(self, topology: lpusim._core.net.Topology, costs: WiringCosts) -> None:
         ...
 class Plan:
     """
