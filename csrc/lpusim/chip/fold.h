@@ -9,7 +9,8 @@
 namespace lpusim::chip {
 
 /// Runs a program without ticking: whole runs meet whole runs on the diagonals of the streams.
-/// Throws ValueError if the program is not valid for the spec. `initial` is the SRAM before cycle 0 (ignored
+/// Throws ValueError if the program is not valid for the spec, or legal but with more than 2^34 vectors to
+/// compute. `initial` is the SRAM before cycle 0 (ignored
 /// without values). Same cycles, memory, units and first error as `tick` on every program; `pieces` counts
 /// the runs on their queues and the parts into which reads split to meet their drives. Cost without values: n
 /// log n in pieces, not a function of repeat counts where periods align. With values: one vector operation

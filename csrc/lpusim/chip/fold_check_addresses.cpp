@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "lpusim/chip/fold_intervals.h"
 #include "lpusim/chip/layout.h"
@@ -23,11 +24,18 @@ class BankClash {
         for (const Progression& piece : intersect(read_times_, write_times_)) {
             rank_ = piece.rank();
             const std::int64_t start = piece.first();
-            for (int k = 0; k < rank_; ++k) {
+            Range read_inside, write_inside;
+            for (int k = rank_; k-- > 0;) {
                 const auto [stride, count] = piece.level(k);
-                steps_[static_cast<std::size_t>(k)] = {stride, count,
-                                                       read_at(start + stride) - read_at(start),
-                                                       write_at(start + stride) - write_at(start)};
+                Step& step = steps_[static_cast<std::size_t>(k)];
+                step = {stride,
+                        count,
+                        read_at(start + stride) - read_at(start),
+                        write_at(start + stride) - write_at(start),
+                        {},
+                        {}};
+                read_inside = step.read_reach = widened(read_inside, step.read, count);
+                write_inside = step.write_reach = widened(write_inside, step.write, count);
             }
             const auto found = search(0, start, read_at(start), write_at(start));
             if (found && (!least || *found < *least))
@@ -51,12 +59,39 @@ class BankClash {
     }
 
   private:
+    using Range = AffineAddress::Range;
+
+    /// One level of a piece: how far a step moves each address, and how far all steps from here inwards can.
     struct Step {
         std::int64_t stride = 0;
         std::int64_t count = 1;
         std::int64_t read = 0;
         std::int64_t write = 0;
+        Range read_reach;
+        Range write_reach;
     };
+
+    /// Ends beyond +-2^60 are as good as there: both are far outside any slice.
+    [[nodiscard]] static Range widened(const Range& inside, std::int64_t step, std::int64_t count) {
+        constexpr std::int64_t kEnd = std::int64_t{1} << 60U;
+        const std::int64_t steps = count - 1;
+        const std::int64_t reach =
+            step == 0 ? 0 : (std::abs(step) > kEnd / steps ? kEnd : std::abs(step) * steps);
+        return step < 0 ? Range{std::max(inside.least - reach, -kEnd), inside.greatest}
+                        : Range{inside.least, std::min(inside.greatest + reach, kEnd)};
+    }
+
+    /// Can no read of the steps from `step` inwards hit the bank of a write? All addresses are in range.
+    [[nodiscard]] bool apart(const Step& step, std::int64_t read, std::int64_t write) const {
+        const std::int64_t read_least = read + step.read_reach.least;
+        const std::int64_t read_greatest = read + step.read_reach.greatest;
+        const std::int64_t write_least = write + step.write_reach.least;
+        const std::int64_t write_greatest = write + step.write_reach.greatest;
+        return in_range(read_least) && in_range(read_greatest) && in_range(write_least) &&
+               in_range(write_greatest) &&
+               (bank_of(spec_, read_greatest) < bank_of(spec_, write_least) ||
+                bank_of(spec_, write_greatest) < bank_of(spec_, read_least));
+    }
 
     [[nodiscard]] std::int64_t read_at(std::int64_t tau) const { return read_.at(*read_times_.find(tau)); }
     [[nodiscard]] std::int64_t write_at(std::int64_t tau) const { return write_.at(*write_times_.find(tau)); }
@@ -74,6 +109,8 @@ class BankClash {
         const Step& step = steps_[static_cast<std::size_t>(level)];
         if (step.read == 0 && step.write == 0)
             return search(level + 1, tau, read, write);
+        if (apart(step, read, write))
+            return std::nullopt;
         for (std::int64_t i = 0; i < step.count; ++i) {
             const std::int64_t read_now = read + i * step.read, write_now = write + i * step.write;
             if (!in_range(read_now) || !in_range(write_now))

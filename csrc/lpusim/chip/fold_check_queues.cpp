@@ -23,12 +23,7 @@ std::optional<ScheduleViolation> check_queues(const std::vector<QueueRun>& runs,
         Tail& tail = tails[numbers.of(run.use.queue)];
         const std::int64_t start = run.issue.first();
         if (tail.last_issue >= start) {
-            ScheduleViolation broken = run.violation(ViolationClass::QueueOrder, start, 0);
-            const auto other = std::find_if(runs.begin(), runs.end(), [&](const QueueRun& earlier) {
-                return earlier.use.queue == run.use.queue && earlier.issue.last() >= start;
-            });
-            name_other(broken, *other, other->issue.size() - 1);
-            keep_first(first, broken);
+            keep_first(first, run.violation(ViolationClass::QueueOrder, start, 0));
         } else if (tail.parked_until > start) {
             ScheduleViolation broken = run.violation(ViolationClass::QueueParked, start, 0);
             name_other(broken, *tail.parking, 0);
@@ -45,6 +40,12 @@ std::optional<ScheduleViolation> check_queues(const std::vector<QueueRun>& runs,
                 tail.parking = &run;
             }
         }
+    }
+    if (first && first->kind == ViolationClass::QueueOrder) {
+        const auto other = std::find_if(runs.begin(), runs.end(), [&](const QueueRun& earlier) {
+            return earlier.use.queue == first->queue && earlier.issue.last() >= first->tau;
+        });
+        name_other(*first, *other, other->issue.size() - 1);
     }
     return first;
 }

@@ -38,8 +38,9 @@ struct Lane {
 
 class Matcher {
   public:
-    Matcher(const std::vector<QueueRun>& runs, const ChipSpec& spec, const MatchVisitor& visit)
-        : runs_(runs), spec_(spec), visit_(visit) {}
+    Matcher(const std::vector<QueueRun>& runs, const ChipSpec& spec, const MatchVisitor& visit,
+            const Progress& progress)
+        : runs_(runs), spec_(spec), visit_(visit), progress_(progress) {}
 
     MatchSummary run() {
         collect();
@@ -47,10 +48,15 @@ class Matcher {
             lane.drives.build();
         for (Lane& lane : moment_lanes_)
             lane.drives.build();
-        for (std::size_t lane = 0; lane < stream_lanes_.size(); ++lane)
+        for (std::size_t lane = 0; lane < stream_lanes_.size(); ++lane) {
             find_collisions(lane);
-        for (std::size_t index = 0; index < runs_.size(); ++index)
+            if (progress_)
+                progress_(0, static_cast<std::int64_t>(runs_.size()));
+        }
+        for (std::size_t index = 0; index < runs_.size(); ++index) {
             read(index);
+            report(index);
+        }
         return summary_;
     }
 
@@ -120,6 +126,14 @@ class Matcher {
             }
             keep_first(summary_.error, broken);
         });
+    }
+
+    void report(std::size_t index) {
+        constexpr std::int64_t kProgressPieces = 1 << 14;
+        if (progress_ && summary_.pieces - reported_pieces_ >= kProgressPieces) {
+            reported_pieces_ = summary_.pieces;
+            progress_(static_cast<std::int64_t>(index), static_cast<std::int64_t>(runs_.size()));
+        }
     }
 
     void read(std::size_t index) {
@@ -192,6 +206,7 @@ class Matcher {
                 for (const Progression& keys : shared_)
                     matched(drive, keys);
                 take_away(part);
+                report(reader.queue_run);
             }
             rest_.swap(next_);
             if (rest_.empty())
@@ -221,6 +236,8 @@ class Matcher {
     const std::vector<QueueRun>& runs_;
     const ChipSpec& spec_;
     const MatchVisitor& visit_;
+    const Progress& progress_;
+    std::int64_t reported_pieces_ = 0;
     std::vector<Port> drives_;
     std::vector<Lane> stream_lanes_;
     std::vector<Lane> moment_lanes_;
@@ -231,9 +248,9 @@ class Matcher {
 
 } // namespace
 
-MatchSummary match_streams(const std::vector<QueueRun>& runs, const ChipSpec& spec,
-                           const MatchVisitor& visit) {
-    return Matcher(runs, spec, visit).run();
+MatchSummary match_streams(const std::vector<QueueRun>& runs, const ChipSpec& spec, const MatchVisitor& visit,
+                           const Progress& progress) {
+    return Matcher(runs, spec, visit, progress).run();
 }
 
 } // namespace lpusim::chip

@@ -98,8 +98,7 @@ class RunChecker {
         within("the number of nested repeats", nested, 0, Progression::kRankMax);
         std::int64_t inner_cycles = 1; // what one step of the next outer level must cover
         for (auto level = run_.repeat.rbegin(); level != run_.repeat.rend(); ++level) {
-            need(level->count >= 1,
-                 [&] { return "a repeat count must be at least 1, got " + std::to_string(level->count); });
+            within("a repeat count", level->count, 1, kMagnitudeMax);
             within("a repeat's cycles", level->cycles, 0, kMagnitudeMax);
             within("an address stride", level->address_stride, -kStrideMax, kStrideMax);
             within("a write address stride", level->write_address_stride, -kStrideMax, kStrideMax);
@@ -109,10 +108,10 @@ class RunChecker {
                            " cycles, but what is repeated takes " + std::to_string(inner_cycles);
                 });
             }
-            inner_cycles = checked_add(inner_cycles, checked_multiply(level->count - 1, level->cycles));
-            within("the span of a repeat", inner_cycles, 0, kMagnitudeMax);
+            need(level->cycles == 0 || level->count - 1 <= (kMagnitudeMax - inner_cycles) / level->cycles,
+                 [&] { return "repeats must span at most " + std::to_string(kMagnitudeMax) + " cycles"; });
+            inner_cycles += (level->count - 1) * level->cycles;
         }
-        within("the number of instances", instance_count(run_), 1, kMagnitudeMax);
     }
 
     void check_issue() const {
@@ -270,22 +269,34 @@ void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
     need(!tensor.name.empty() && tensor.name.find_first_not_of(kNameCharacters) == std::string::npos,
          "a name has letters, digits, '_', '.' and '-' only");
     constexpr std::int64_t kSideMax = std::int64_t{1} << 31;
-    need(tensor.rows >= 1 && tensor.rows <= kSideMax && tensor.columns >= 1 && tensor.columns <= kSideMax,
-         [&] {
-             return "needs at least one row and one column, got " + std::to_string(tensor.rows) + " x " +
-                    std::to_string(tensor.columns);
-         });
+    const auto side_fits = [](std::int64_t side) { return side >= 1 && side <= kSideMax; };
+    need(side_fits(tensor.rows) && side_fits(tensor.columns), [&] {
+        return "rows and columns must be from 1 to " + std::to_string(kSideMax) + ", got " +
+               std::to_string(tensor.rows) + " x " + std::to_string(tensor.columns);
+    });
+    need(tensor.rows * dtype_bytes(tensor.dtype) <= spec.mem_bytes() / tensor.columns, [&] {
+        return std::to_string(tensor.rows) + " x " + std::to_string(tensor.columns) + " " +
+               to_string(tensor.dtype) + " is more than the " + std::to_string(spec.mem_bytes()) +
+               " bytes of SRAM";
+    });
     need(tensor.lanes >= 1 && tensor.lanes <= spec.lanes(), [&] {
         return "uses from 1 to " + std::to_string(spec.lanes()) + " lanes of a vector, got " +
                std::to_string(tensor.lanes);
     });
+    const std::int64_t vectors_max = spec.mem_slices() * spec.mem_words_per_slice;
     for (const TensorPiece& piece : tensor.pieces) {
         std::int64_t slice_low = piece.slice, slice_high = piece.slice + dtype_bytes(tensor.dtype) - 1;
         std::int64_t address_low = piece.address, address_high = piece.address;
         need(piece.row >= 0 && piece.row < kSideMax && piece.column >= 0 && piece.column < kSideMax,
              "a piece starts outside");
+        std::int64_t vectors = 1;
         for (const TensorLoop& loop : piece.loops) {
-            need(loop.count >= 1 && loop.count <= kSideMax, "a loop needs at least one step");
+            need(loop.count >= 1 && loop.count <= vectors_max / vectors, [&] {
+                return "the loops of a piece visit from 1 vector to all " + std::to_string(vectors_max) +
+                       " of the SRAM, got a loop of " + std::to_string(loop.count) + " around " +
+                       std::to_string(vectors);
+            });
+            vectors *= loop.count;
             for (const std::int64_t stride :
                  {loop.row_stride, loop.column_stride, loop.slice_stride, loop.address_stride}) {
                 need(stride >= 0 && stride <= kSideMax, "strides must not be negative");

@@ -7,6 +7,9 @@ namespace lpusim::chip {
 
 namespace {
 constexpr double kCyclesMax = 1'000'000;
+// Far beyond any chip, and small enough that sizes in bytes stay exact and a simulated chip fits in memory.
+constexpr std::int64_t kLanesMax = 1 << 14;
+constexpr std::int64_t kSramVectorsMax = 1 << 28;
 } // namespace
 
 std::span<const Field<ChipSpec>> chip_fields() {
@@ -18,7 +21,7 @@ std::span<const Field<ChipSpec>> chip_fields() {
          &ChipSpec::lanes_per_superlane},
         {"streams_per_direction", "streams", 1, 4096, "byte streams flowing east, and as many flowing west",
          &ChipSpec::streams_per_direction},
-        {"positions", "positions", 5, 65535,
+        {"positions", "positions", 5, 4095,
          "stream register files along one superlane, odd; a stream moves one a cycle", &ChipSpec::positions},
         {"mem_slices_per_hemisphere", "slices", 1, 65536, "SRAM slices on each side of the VXM",
          &ChipSpec::mem_slices_per_hemisphere},
@@ -61,6 +64,16 @@ std::span<const Field<ChipSpec>> chip_fields() {
 
 void validate(const ChipSpec& spec) {
     validate_fields<ChipSpec>("ChipSpec", spec, chip_fields());
+    if (spec.lanes() > kLanesMax) {
+        throw ValueError("ChipSpec: superlanes x lanes_per_superlane must be at most " +
+                         std::to_string(kLanesMax) + " lanes, got " + std::to_string(spec.lanes()));
+    }
+    if (const std::int64_t vectors = spec.mem_slices() * spec.mem_words_per_slice;
+        vectors > kSramVectorsMax) {
+        throw ValueError("ChipSpec: 2 x mem_slices_per_hemisphere x mem_words_per_slice must be at most " +
+                         std::to_string(kSramVectorsMax) + " vectors of SRAM, got " +
+                         std::to_string(vectors));
+    }
     if (spec.positions % 2 == 0) {
         throw ValueError("ChipSpec: positions must be odd, so that the VXM sits in the middle, got " +
                          std::to_string(spec.positions));

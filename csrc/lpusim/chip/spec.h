@@ -52,9 +52,10 @@ struct ChipSpec {
 /// Name, unit, range and meaning of every field, in declaration order.
 [[nodiscard]] std::span<const Field<ChipSpec>> chip_fields();
 
-/// Throws ValueError naming the field, the value seen and what is allowed. Beside the ranges: an odd number
-/// of positions (the VXM sits in the middle), whole banks, and no result that would leave superlane 0 before
-/// the last superlane's operands entered (activate latency at least superlanes - 1).
+/// Throws ValueError naming the field, the value seen and what is allowed. Beside the ranges: at most
+/// 16,384 lanes and 2^28 vectors of SRAM, an odd number of positions (the VXM sits in the middle), whole
+/// banks, and no result that would leave superlane 0 before the last superlane's operands entered (activate
+/// latency at least superlanes - 1).
 void validate(const ChipSpec& spec);
 
 } // namespace lpusim::chip

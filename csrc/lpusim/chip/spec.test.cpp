@@ -33,6 +33,29 @@ TEST_CASE("the VXM sits in the middle, so the number of positions is odd") {
     CHECK_THROWS_AS(validate(spec), ValueError);
 }
 
+TEST_CASE("lanes and SRAM stay within what sizes in bytes and a computer hold") {
+    ChipSpec spec;
+    spec.superlanes = 128;
+    spec.lanes_per_superlane = 128; // 16,384 lanes
+    spec.mxm_activate_latency_cycles = 128;
+    CHECK_NOTHROW(validate(spec));
+    spec.superlanes = 129;
+    CHECK_THROWS_AS(validate(spec), ValueError);
+    ChipSpec deep;
+    deep.mem_slices_per_hemisphere = 64;
+    deep.mem_words_per_slice = 1 << 21; // 2^28 vectors
+    CHECK_NOTHROW(validate(deep));
+    deep.mem_slices_per_hemisphere = 65;
+    CHECK_THROWS_AS(validate(deep), ValueError);
+}
+
+TEST_CASE("a value out of range says so in whole numbers") {
+    ChipSpec spec;
+    spec.lanes_per_superlane = 0;
+    CHECK_THROWS_WITH_AS(validate(spec), "ChipSpec: lanes_per_superlane must be from 1 to 4096 lanes, got 0",
+                         ValueError);
+}
+
 TEST_CASE("banks are whole") {
     ChipSpec spec;
     spec.mem_words_per_slice = 8191;

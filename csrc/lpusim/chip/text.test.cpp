@@ -9,7 +9,7 @@ using namespace lpusim::chip;
 
 namespace {
 
-std::string complaint(const char* text) {
+std::string complaint(const std::string& text) {
     try {
         (void)parse(text);
     } catch (const ValueError& error) {
@@ -65,7 +65,7 @@ TEST_CASE("fp32 immediates may be written as numbers") {
 
 TEST_CASE("a complaint says line, column, what was expected and what was seen") {
     CHECK(complaint("\n@5 mem.w.x read 0 -> e.0") == "line 2, column 4: expected a queue such as mem.w.3, "
-                                                     "mem.e.4..9, mxm.w.0.weights or vxm.5 (an integer), got "
+                                                     "mem.e.4..9, mxm.w.0.weights or vxm.5, got "
                                                      "'mem.w.x'");
     CHECK(complaint("mem.w.0 read 0 e.0") == "line 1, column 16: expected '->', got 'e.0'");
     CHECK(complaint("mem.w.0 read 0 ->") ==
@@ -78,4 +78,23 @@ TEST_CASE("a complaint says line, column, what was expected and what was seen") 
     CHECK(complaint("vxm.0 frobnicate int8 e.0").starts_with("line 1, column 7: expected one of pass, add"));
     CHECK(complaint("mem.w.0 read 99999999999999999999 -> e.0") ==
           "line 1, column 14: expected an address (an integer), got '99999999999999999999'");
+    CHECK(complaint("@-x mem.w.0 sync") == "line 1, column 1: expected a cycle such as @12, got '@-x'");
+    CHECK(complaint("vxm.0 " + std::string(1000, 'x')).size() <
+          300); // A megabyte of nonsense is not repeated.
+    CHECK(complaint("vxm.0 relu int8 e." + std::string(100, '9')) ==
+          "line 1, column 17: expected a stream such as e.3, got 'e." + std::string(58, '9') + "...'");
+}
+
+TEST_CASE("a range of slices rises, and no queue is free later than 64-bit cycles reach") {
+    CHECK(parse("@0 mem.w.5..5 read 0 -> e.0").runs[0].slices.count == 1);
+    for (const char* const range :
+         {"5..4", "-9223372036854775808..9223372036854775807", "-1..3", "0..9223372036854775807"}) {
+        CHECK(complaint("@0 mem.w." + std::string(range) + " read 0 -> e.0")
+                  .starts_with("line 1, column 4: expected a range of slices that rises"));
+    }
+    const std::string late = "@9223372036854775806 mem.w.0 read 0 -> e.0";
+    CHECK(complaint(late) == ""); // Free again in the last cycle there is.
+    CHECK(complaint(late + "\nmem.w.0 nop 1") ==
+          "line 2, column 14: the queue would be free only beyond the largest 64-bit cycle");
+    CHECK(complaint(late + " repeat 3 every 1").starts_with("line 1, column 60: the queue would be free"));
 }

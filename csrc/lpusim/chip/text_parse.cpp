@@ -1,7 +1,9 @@
 #include "lpusim/chip/text.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -52,20 +54,20 @@ class Line {
     }
 
     void expect(std::string_view word) {
-        std::string quoted("'");
-        quoted.append(word).append("'");
-        if (next(quoted) != word) {
-            refuse_word("expected " + quoted);
+        if (next(quoted(word)) != word) {
+            refuse_word("expected " + quoted(word));
         }
     }
 
-    std::int64_t integer(const std::string& expected) { return integer_of(next(expected), expected); }
+    std::int64_t integer(const std::string& expected) {
+        return integer_of(next(expected), expected + " (an integer)");
+    }
 
     std::int64_t integer_of(std::string_view digits, const std::string& expected) {
         std::int64_t value = 0;
         const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
         if (digits.empty() || result.ec != std::errc{} || result.ptr != digits.data() + digits.size()) {
-            refuse_word("expected " + expected + " (an integer)");
+            refuse_word("expected " + expected);
         }
         return value;
     }
@@ -76,10 +78,21 @@ class Line {
         while (end < text_.size() && !is_space(text_[end])) {
             ++end;
         }
-        fail(word_at_, what + ", got '" + std::string(text_.substr(word_at_, end - word_at_)) + "'");
+        fail(word_at_, what + ", got " + quoted(text_.substr(word_at_, end - word_at_)));
     }
 
     [[noreturn]] void refuse(const std::string& what) const { fail(at_, what); }
+
+    /// As it stands in a message: what is very long is cut, at the start of a UTF-8 character.
+    static std::string quoted(std::string_view word) {
+        constexpr std::size_t kShown = 60;
+        std::size_t end = std::min(word.size(), kShown);
+        while (end > 0 && end < word.size() && (static_cast<unsigned char>(word[end]) & 0xc0U) == 0x80U) {
+            --end;
+        }
+        std::string text("'");
+        return text.append(word.substr(0, end)).append(end < word.size() ? "...'" : "'");
+    }
 
   private:
     static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
@@ -113,8 +126,7 @@ class Parser {
             if (!line.done()) {
                 statement(line);
                 if (!line.done()) {
-                    line.refuse(std::string("expected the end of the line, got '") +
-                                std::string(line.peek()) + "'");
+                    line.refuse("expected the end of the line, got " + Line::quoted(line.peek()));
                 }
             }
         }
@@ -204,7 +216,7 @@ class Parser {
             if (cycles < 0) {
                 line.refuse_word("expected a number of cycles that is not negative");
             }
-            free_at = checked_add(free_at, cycles);
+            free_at = in_time(line, [&] { return checked_add(free_at, cycles); });
             return;
         }
         if (!issue && parsed.slices.count != 1) {
@@ -229,9 +241,20 @@ class Parser {
             parsed.repeat.push_back(level);
         }
         if (parsed.slices.count == 1) {
-            free_at = checked_add(checked_add(parsed.issue, repeat_span_cycles(parsed)), 1);
+            free_at = in_time(
+                line, [&] { return checked_add(checked_add(parsed.issue, repeat_span_cycles(parsed)), 1); });
         }
         program_.runs.push_back(std::move(parsed));
+    }
+
+    /// A cycle that `compute` adds up; beyond 64 bits is this line's mistake.
+    template <class Compute>
+    static std::int64_t in_time(const Line& line, const Compute& compute) {
+        try {
+            return compute();
+        } catch (const ValueError&) {
+            line.refuse("the queue would be free only beyond the largest 64-bit cycle");
+        }
     }
 
     static void each(Line& line, SliceRange& range) {
@@ -280,7 +303,12 @@ class Parser {
                 if (rest.front() != '.') {
                     line.refuse_word("expected " + expected);
                 }
-                parsed.slices.count = line.integer_of(rest.substr(1), expected) - parsed.queue.index + 1;
+                const std::int64_t last = line.integer_of(rest.substr(1), expected);
+                if (parsed.queue.index < 0 || last < parsed.queue.index ||
+                    last == std::numeric_limits<std::int64_t>::max()) {
+                    line.refuse_word("expected a range of slices that rises, such as mem.e.4..9");
+                }
+                parsed.slices.count = last - parsed.queue.index + 1;
             }
         } else if (rest == "weights") {
             parsed.queue.unit = Unit::MxmWeights;
