@@ -19,6 +19,7 @@ Examples:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -29,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
+from lpusim._arguments import whole_number
 from lpusim._format import write_atomic
 from lpusim._names import unknown_name
 
@@ -38,6 +40,7 @@ __all__ = [
     "Program",
     "Run",
     "Tensor",
+    "UnitUse",
     "Verification",
     "gemm",
     "pointwise_add",
@@ -48,6 +51,8 @@ __all__ = [
 Engine = Literal["fold", "tick"]
 ProgressCallback = Callable[[int, int], None]
 
+_INT_MAX = 2**62
+_SIZE_MAX = 2**31  # Also the core's limit: rows and columns of a tensor.
 _DTYPES: dict[str, np.dtype[Any]] = {
     "int8": np.dtype("i1"),
     "int32": np.dtype("<i4"),
@@ -89,11 +94,7 @@ class ChipSpec:
         for name, value in fields.items():
             if name not in names:
                 raise unknown_name("field of ChipSpec", name, names)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"ChipSpec.{name} must be a whole number, got {value!r}")
-            if abs(value) > 2**62:
-                raise ValueError(f"ChipSpec.{name} is too large: {value}")
-            setattr(core, name, value)
+            setattr(core, name, whole_number(f"ChipSpec.{name}", value, -_INT_MAX, _INT_MAX))
         core.validate()
         object.__setattr__(self, "_core", core)
 
@@ -171,6 +172,12 @@ def _from_fields(fields: dict[str, int]) -> ChipSpec:
     return ChipSpec(**fields)
 
 
+def _core_of(name: str, value: object, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a chip.{kind.__name__}, got {type(value).__name__}")
+    return value._core  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True)
 class Tensor:
     """A named matrix of a program, stored in SRAM.
@@ -216,7 +223,11 @@ class Program:
 
         Raises:
             ValueError: The first thing that is not understood, with line and column.
+            TypeError: Something other than a str.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"the text of a program must be a str, got {type(text).__name__}")
+        text.encode()  # A str that is no Unicode text (a lone surrogate) is a ValueError that says where.
         return cls(_core.chip.Program.parse(text))
 
     def text(self) -> str:
@@ -240,7 +251,7 @@ class Program:
 
     def fetch_bytes(self, spec: ChipSpec) -> int:
         """Bytes of instruction text all queues fetch. Encodings are not public: their size is a parameter."""
-        fetched: int = self._core.fetch_bytes(spec._core)
+        fetched: int = self._core.fetch_bytes(_core_of("spec", spec, ChipSpec))
         return fetched
 
     def __eq__(self, other: object) -> bool:
@@ -254,16 +265,37 @@ class Program:
 
 
 @dataclass(frozen=True)
+class UnitUse:
+    """How much of one kind of queue a program uses.
+
+    Attributes:
+        unit: "mem", "mxm.weights", "mxm.activations", "mxm.accumulators" or "vxm".
+        queues: Queues of the kind on the chip.
+        occupied_peak: Most of them occupied in one cycle, gaps inside a repeat included.
+        busy_mean: Queues that issue in a cycle, averaged over the program.
+    """
+
+    unit: str
+    queues: int
+    occupied_peak: int
+    busy_mean: float
+
+
+@dataclass(frozen=True)
 class Verification:
     """What a legal program amounts to.
 
     Attributes:
         cycles: From cycle 0 to the end of the last access on the last superlane.
+        pieces: Run pieces the proof took.
         fetch_bytes: Instruction text fetched, in bytes.
+        units: One row for each kind of queue.
     """
 
     cycles: int
+    pieces: int
     fetch_bytes: int
+    units: tuple[UnitUse, ...]
 
 
 class Memory:
@@ -281,10 +313,15 @@ class Memory:
         Raises:
             ValueError: No such slice or address, or a run without values.
         """
-        hemisphere, _, index = slice_name.partition(".")
-        if hemisphere not in ("w", "e") or not index.isdecimal():
+        named = re.fullmatch(r"([we])\.([0-9]{1,9})", slice_name)
+        if named is None:
             raise ValueError(f"a slice is named like 'w.3' or 'e.12', got {slice_name!r}")
-        vectors: NDArray[np.uint8] = self._core.read_vectors(hemisphere, int(index), address, count)
+        vectors: NDArray[np.uint8] = self._core.read_vectors(
+            named[1],
+            int(named[2]),
+            whole_number("address", address, 0, _INT_MAX),
+            whole_number("count", count, 0, _INT_MAX),
+        )
         return vectors
 
 
@@ -347,13 +384,19 @@ def verify(program: Program, spec: ChipSpec) -> Verification:
     Examples:
         >>> verify(Program.parse("@0 mem.w.3 read 0 -> e.0"), ChipSpec()).cycles
         22
-        >>> verify(Program.parse("@7 mem.w.3 write 0 <- e.0"), ChipSpec())
+        >>> verify(Program.parse("@7 mem.w.3 sync"), ChipSpec())
         Traceback (most recent call last):
         ...
-        lpusim.errors.ScheduleError: cycle 7: run 0 on mem.w.3 reads stream e.0, which carries nothing here
+        lpusim.errors.ScheduleError: cycle 7: run 0 on mem.w.3 (sync) waits for ever: no notify is issued \
+in this cycle or later
     """
-    done = _core.chip.run(program._core, spec._core, inputs=[], engine="fold", values=False)
-    return Verification(cycles=done.cycles, fetch_bytes=program.fetch_bytes(spec))
+    proof = _core.chip.verify(_core_of("program", program, Program), _core_of("spec", spec, ChipSpec))
+    return Verification(
+        cycles=proof["cycles"],
+        pieces=proof["pieces"],
+        fetch_bytes=proof["fetch_bytes"],
+        units=tuple(UnitUse(*row) for row in proof["units"]),
+    )
 
 
 def run(
@@ -374,13 +417,17 @@ def run(
         engine: "fold" meets whole runs with whole runs; "tick" moves every stream register every cycle and is
             slow. Cycles, memory and the first error are the same.
         values: False counts cycles only; then `inputs` must be empty.
-        progress: Called now and then with (done, total).
+        progress: Called now and then with (done, total). What it raises ends the run; so does Ctrl-C.
 
     Raises:
         lpusim.ScheduleError: The first broken rule, with cycle, queue, stream and the instructions involved.
         ValueError: A program that means nothing on this chip; a missing or unknown input; a wrong shape.
         TypeError: An input of another type.
     """
+    program_core = _core_of("program", program, Program)
+    spec_core = _core_of("spec", spec, ChipSpec)
+    if not isinstance(inputs, Mapping | None):
+        raise TypeError(f"inputs must map names to matrices, got {type(inputs).__name__}")
     given = dict(inputs or {})
     if values:
         matrices = _check_inputs(program, given)
@@ -389,12 +436,12 @@ def run(
     else:
         matrices = []
     done = _core.chip.run(
-        program._core, spec._core, inputs=matrices, engine=engine, values=values, progress=progress
+        program_core, spec_core, inputs=matrices, engine=engine, values=values, progress=progress
     )
     outputs = {}
     for tensor in program.tensors.values():
         if values and tensor.role == "output":
-            matrix = done.fetch(program._core, tensor.name).view(_DTYPES[tensor.dtype])
+            matrix = done.fetch(program_core, tensor.name).view(_DTYPES[tensor.dtype])
             matrix.flags.writeable = False
             outputs[tensor.name] = matrix
     return Run(
@@ -419,7 +466,10 @@ def _check_inputs(program: Program, given: dict[str, Any]) -> list[tuple[str, ND
     for name, tensor in tensors.items():
         if name not in given:
             raise ValueError(f"input {name!r} is missing: {tensor.dtype} of shape {tensor.shape}")
-        matrix = np.asarray(given[name])
+        try:
+            matrix = np.asarray(given[name])
+        except ValueError as error:
+            raise ValueError(f"input {name!r} is no matrix: {error}") from None
         if matrix.dtype != _DTYPES[tensor.dtype]:
             raise TypeError(f"input {name!r} must be {tensor.dtype}, got {matrix.dtype}")
         if matrix.shape != tensor.shape:
@@ -453,7 +503,9 @@ def gemm(spec: ChipSpec, m: int, n: int, k: int, *, dtype: str = "int8") -> Prog
     """
     if dtype != "int8":
         raise ValueError(f"dtype must be 'int8', got {dtype!r}; other types are not there yet")
-    return Program(_core.chip.gemm(spec._core, m=m, n=n, k=k))
+    core = _core_of("spec", spec, ChipSpec)
+    m, n, k = (whole_number(name, size, 1, _SIZE_MAX) for name, size in (("m", m), ("n", n), ("k", k)))
+    return Program(_core.chip.gemm(core, m=m, n=n, k=k))
 
 
 def pointwise_add(spec: ChipSpec, vectors: int) -> Program:
@@ -465,4 +517,5 @@ def pointwise_add(spec: ChipSpec, vectors: int) -> Program:
         ValueError: `vectors` below 1.
         lpusim.CapacityError: The vectors do not fit in SRAM.
     """
-    return Program(_core.chip.pointwise_add(spec._core, vectors=vectors))
+    core = _core_of("spec", spec, ChipSpec)
+    return Program(_core.chip.pointwise_add(core, vectors=whole_number("vectors", vectors, 1, _SIZE_MAX)))

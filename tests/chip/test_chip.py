@@ -128,6 +128,15 @@ def test_what_does_not_fit_says_what_is_short():
     assert caught.value.required_bytes > caught.value.available_bytes == 220 * 2**20
 
 
+def test_many_rows_keep_all_four_planes_busy():
+    spec = chip.ChipSpec()
+    proof = chip.verify(chip.gemm(spec, 2048, 2048, 2048), spec)
+    activations = {use.unit: use for use in proof.units}["mxm.activations"]
+    assert activations.queues == activations.occupied_peak == 4
+    # 2 groups x 4 chunks x 7 steps of 512 rows on each of four planes.
+    assert activations.busy_mean == 4 * 28_672 / proof.cycles > 3.9
+
+
 # ---- programs
 
 
@@ -145,8 +154,8 @@ def test_a_hazard_names_cycle_queues_stream_and_instructions(engine):
     with pytest.raises(lpusim.ScheduleError) as caught:
         chip.run(program, SMALL, engine=engine)
     assert str(caught.value) == (
-        "cycle 4: run 1 on mem.w.1 drives stream e.0 in the same cycle and place"
-        " as run 0 on mem.w.0 (repeat 1)"
+        "cycle 4: run 1 on mem.w.1 (read 0 -> e.0) drives stream e.0 in the same cycle and place"
+        " as run 0 on mem.w.0 (read 0 -> e.0; repeat 1)"
     )
 
 
@@ -227,9 +236,13 @@ def test_inputs_are_checked_by_name_type_and_shape():
         ("@0 vxm.0 relu int32 e.2 -> e.4", "a group of 4 streams must start at a multiple of it, got 2"),
         ("@0 vxm.0 relu fp16 e.2", "fp16 is not there yet"),
         ("@0 vxm.0 add int8 e.2", "operand b is missing"),
+        ("@0 vxm.0 relu int8 alu.16", "the chained ALU must be from 0 to 15, got 16"),
         ("@0 mxm.w.0.activations activate fp16 <- w.0", "the MXM multiplies int8"),
         ("@0 mem.w.0 read 0 -> e.0 repeat 2 every 2 repeat 3 every 1", "repeat levels overlap"),
-        ("@0 mem.w.0 read 0 -> e.0 repeat 4611686018427387904 every 4", "overflows|must be from"),
+        (
+            "@0 mem.w.0 read 0 -> e.0 repeat 4611686018427387904 every 4",
+            "line 1, column 60: the queue would be free only beyond",
+        ),
     ],
 )
 def test_a_program_that_means_nothing_is_refused(text, complaint):

@@ -9,11 +9,13 @@
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
 #include "lpusim/chip/access.h"
+#include "lpusim/chip/describe.h"
 #include "lpusim/chip/fold.h"
 #include "lpusim/chip/kernels.h"
 #include "lpusim/chip/layout.h"
 #include "lpusim/chip/text.h"
 #include "lpusim/chip/tick.h"
+#include "lpusim/chip/verify.h"
 
 namespace lpusim::bind {
 namespace {
@@ -50,9 +52,8 @@ ByteMatrix read_vectors(const FinishedRun& done, const std::string& hemisphere, 
     }
     const std::int64_t words = done.spec.mem_words_per_slice;
     if (address < 0 || address >= words || count < 0 || count > words - address) {
-        throw ValueError("addresses " + std::to_string(address) + " to " +
-                         std::to_string(address + count - 1) + " must lie in 0 to " +
-                         std::to_string(words - 1));
+        throw ValueError(std::to_string(count) + " vectors from address " + std::to_string(address) +
+                         " on must lie in addresses 0 to " + std::to_string(words - 1));
     }
     const auto side = hemisphere == "w" ? chip::Hemisphere::West : chip::Hemisphere::East;
     const std::int64_t slice = chip::slice_ordinal(done.spec, side, index);
@@ -89,9 +90,45 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
         done.run = run(program, spec, std::move(memory), values, progress);
     }
     if (done.run.error) {
-        throw ScheduleError(chip::describe(*done.run.error, program));
+        throw ScheduleError(chip::describe(*done.run.error, program, spec));
     }
     return done;
+}
+
+const char* unit_name(chip::Unit unit) {
+    switch (unit) {
+    case chip::Unit::Mem:
+        return "mem";
+    case chip::Unit::MxmWeights:
+        return "mxm.weights";
+    case chip::Unit::MxmActivations:
+        return "mxm.activations";
+    case chip::Unit::MxmAccumulators:
+        return "mxm.accumulators";
+    case chip::Unit::Vxm:
+        break;
+    }
+    return "vxm";
+}
+
+/// Rows (unit, queues, occupied_peak, busy_mean) beside cycles and pieces; refuses an illegal program.
+Dict<py::object> verify_program(const chip::Program& program, const chip::ChipSpec& spec) {
+    chip::Verdict verdict;
+    {
+        // Safe: program and spec are the caller's arguments and not changed.
+        const py::gil_scoped_release unlocked;
+        verdict = chip::verify(program, spec);
+    }
+    if (!verdict.legal()) {
+        throw ScheduleError(verdict.message);
+    }
+    py::list units;
+    for (const chip::UnitUse& use : verdict.units) {
+        units.append(py::make_tuple(unit_name(use.unit), use.queues, use.occupied_peak, use.busy_mean));
+    }
+    return Dict<py::object>(py::arg("cycles") = verdict.cycles, py::arg("pieces") = verdict.pieces,
+                            py::arg("fetch_bytes") = chip::fetch_bytes(program, spec),
+                            py::arg("units") = units);
 }
 
 /// Columns for a timeline: one row for each run on each queue; `queue` and `label` index the two lists.
@@ -199,6 +236,8 @@ void bind_chip(py::module_& core) {
     room.def("run", &run_program, py::arg("program"), py::arg("spec"), py::kw_only(), py::arg("inputs"),
              py::arg("engine"), py::arg("values"), py::arg("progress") = py::none(),
              "Runs a program; raises ScheduleError with the first broken rule.");
+    room.def("verify", &verify_program, py::arg("program"), py::arg("spec"),
+             "What a legal program amounts to; raises ScheduleError with the first broken rule.");
     room.def("queue_spans", &queue_spans, py::arg("program"), py::arg("spec"),
              "When each run keeps each queue, as columns for a timeline.");
     room.def("gemm", &chip::gemm, py::arg("spec"), py::kw_only(), py::arg("m"), py::arg("n"), py::arg("k"));

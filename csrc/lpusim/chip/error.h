@@ -2,11 +2,9 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <tuple>
 
 #include "lpusim/chip/isa.h"
-#include "lpusim/chip/program.h"
 
 namespace lpusim::chip {
 
@@ -54,8 +52,5 @@ struct ScheduleViolation {
 
 /// Keeps in `first` the lesser of the two by rule 16: (tau, class, queue, run, repeat).
 void keep_first(std::optional<ScheduleViolation>& first, const ScheduleViolation& candidate);
-
-/// One line: cycle, queue, run and repeat indices, what is wrong, and with which other instruction.
-[[nodiscard]] std::string describe(const ScheduleViolation& violation, const Program& program);
 
 } // namespace lpusim::chip

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/chip/describe.h"
 #include "lpusim/chip/kernels.h"
 #include "lpusim/chip/layout.h"
 #include "lpusim/chip/random_program.h"
@@ -16,8 +17,8 @@
 namespace lpusim::chip {
 namespace {
 
-std::string outcome(const Run& run, const Program& program) {
-    return run.error ? describe(*run.error, program) : "no error";
+std::string outcome(const Run& run, const Program& program, const ChipSpec& spec) {
+    return run.error ? describe(*run.error, program, spec) : "no error";
 }
 
 /// Both engines agree in everything they promise to agree in.
@@ -27,8 +28,8 @@ void check_equal(const Program& program, const ChipSpec& spec, std::uint64_t see
     const Run fast = fold(program, spec, memory, values);
     CAPTURE(seed);
     CAPTURE(to_text(program));
-    CAPTURE(outcome(slow, program));
-    CAPTURE(outcome(fast, program));
+    CAPTURE(outcome(slow, program, spec));
+    CAPTURE(outcome(fast, program, spec));
     REQUIRE(slow.cycles == fast.cycles);
     REQUIRE((slow.error == fast.error));
     REQUIRE((slow.units == fast.units));
@@ -91,6 +92,30 @@ TEST_CASE("an activation run that spans an install uses both weights") {
     }
 }
 
+TEST_CASE("a long run reads what it has written one cycle before, and not what it is about to write") {
+    const ChipSpec spec; // Slice 3 of the west stands at x = 20, slice 0 at 21, slice 0 of the east at 23.
+    for (const std::int64_t first_written : {0, 1, 99}) {
+        // Instance i reads word i in cycle 3 + 2i and writes word first_written + i in cycle 4 + 2i.
+        const Program program = parse("@0 mem.w.3 read 0 -> e.0 repeat 100 every 2 address 1\n"
+                                      "@3 mem.w.0 read 0 -> e.1 write " +
+                                      std::to_string(first_written) +
+                                      " <- e.0 repeat 100 every 2 address 1 write_address 1\n"
+                                      "@7 mem.e.0 write 0 <- e.1 repeat 100 every 2 write_address 1\n");
+        Memory memory(spec);
+        for (std::int64_t word = 0; word < 100; ++word) {
+            memory.write(0, word)[0] = static_cast<std::uint8_t>(word);
+            memory.write(3, word)[0] = static_cast<std::uint8_t>(100 + word);
+        }
+        const Run run = fold(program, spec, memory, true);
+        REQUIRE_FALSE(run.error.has_value());
+        CHECK((run.memory == tick(program, spec, memory, true).memory));
+        for (std::int64_t word = 0; word < 100; ++word) {
+            const bool written_before = first_written > 0 && word >= first_written;
+            CHECK(run.memory.read(44, word)[0] == (written_before ? 100 + word - first_written : word));
+        }
+    }
+}
+
 TEST_CASE("fold and tick agree on matrix products of many shapes") {
     std::int64_t compared = 0;
     for (std::uint64_t seed = 1; seed <= 24; ++seed) {
@@ -142,6 +167,55 @@ TEST_CASE("the first error of a long run is found without walking there") {
     CHECK(run.error->tau == 3'000'000'004);
     CHECK(run.error->run == 1);
     CHECK(run.error->repeat == 1'000'000'000);
+}
+
+TEST_CASE("two walks through both banks, 2e9 steps each, are told apart without following them") {
+    const ChipSpec spec; // 4,096 words a bank; a write reaches SRAM one cycle after the read beside it.
+    const auto turning = [&](std::int64_t half_cycles) {
+        const std::string outer = " repeat 2 every " + std::to_string(half_cycles);
+        const std::string inner = " repeat 1000 every 1000000", middle = " repeat 1000 every 1000";
+        const std::string step = " address 1 write_address 1";
+        return fold(parse("@0 mem.w.0 read 0 -> e.0" + outer + inner + middle + " repeat 1000 every 1\n" +
+                          "@4 mem.e.0 read 0 -> e.1 write 4096 <- e.0" + outer +
+                          " address 4096 write_address -4096" + inner + step + middle + step +
+                          " repeat 1000 every 1" + step + "\n"),
+                    spec, {}, false);
+    };
+    CHECK_FALSE(turning(1'000'000'001).error.has_value());
+    const Run clash = turning(1'000'000'000); // The last write of the first half meets the next read.
+    REQUIRE(clash.error.has_value());
+    CHECK(clash.error->kind == ViolationClass::BankConflict);
+    CHECK(clash.error->tau == 1'000'000'004);
+}
+
+TEST_CASE("fold refuses to compute more vectors than memory holds, and still times them") {
+    const ChipSpec spec;
+    const auto copies = [](std::int64_t count) {
+        const std::string repeat = " repeat " + std::to_string(count) + " every 1\n";
+        return parse("@0 mem.w.0 read 0 -> e.0" + repeat + "@4 mem.e.0 write 0 <- e.0" + repeat);
+    };
+    CHECK_THROWS_AS(static_cast<void>(fold(copies(std::int64_t{1} << 34), spec, {}, true)), ValueError);
+    CHECK_FALSE(fold(copies(std::int64_t{1} << 34), spec, {}, false).error.has_value());
+    const Program empty = parse("@0 mem.e.0 write 0 <- e.0 repeat 100000000000 every 1");
+    CHECK(fold(empty, spec, {}, true).error.has_value()); // A broken rule comes first.
+}
+
+TEST_CASE("progress comes from matching and from values, and can stop either") {
+    const ChipSpec spec;
+    const auto stopped = [&](bool values) {
+        std::int64_t calls = 0;
+        const auto stop = [&](std::int64_t done, std::int64_t total) {
+            ++calls;
+            CHECK(done <= total);
+            if (calls == (values ? 100 : 1))
+                throw ScheduleError("stop");
+        };
+        const Program program = parse("@0 mem.w.0 read 0 -> e.0 repeat 10000000 every 1\n"
+                                      "@4 mem.e.0 write 0 <- e.0 repeat 10000000 every 1\n");
+        CHECK_THROWS_AS(static_cast<void>(fold(program, spec, {}, values, stop)), ScheduleError);
+    };
+    stopped(false);
+    stopped(true);
 }
 
 TEST_CASE("both engines refuse a nest of nine repeats and take one of eight") {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/chip/describe.h"
 #include "lpusim/chip/text.h"
 #include "lpusim/chip/tick.h"
 
@@ -50,7 +51,7 @@ std::vector<std::int32_t> product(const ChipSpec& spec, std::int64_t m, std::int
     store_tensor(find_tensor(program, "w"), spec, memory, bytes(w.data()), k * n);
     const Run done = tick(program, spec, std::move(memory), true);
     if (done.error) {
-        FAIL(describe(*done.error, program));
+        FAIL(describe(*done.error, program, spec));
     }
     std::vector<std::int32_t> c(static_cast<std::size_t>(m * n));
     fetch_tensor(find_tensor(program, "c"), spec, done.memory, reinterpret_cast<std::uint8_t*>(c.data()),

@@ -46,7 +46,7 @@ class Builder {
         } else if (kind < 7) {
             pointwise();
         } else if (kind < 9) {
-            product();
+            draw_.chance(60) ? product() : stream_through_installs();
         } else {
             slice_range();
         }
@@ -197,7 +197,9 @@ class Builder {
         const std::int64_t width = dtype_bytes(dtype);
         const std::int64_t pick = draw_.below(10);
         if (pick < 2)
-            return VxmImmediate{static_cast<std::int32_t>(draw_.between(-3, 9))};
+            return VxmImmediate{draw_.chance(70)
+                                    ? static_cast<std::int32_t>(draw_.between(-3, 9))
+                                    : static_cast<std::int32_t>(draw_.below(std::int64_t{1} << 32U))};
         if (pick < 4 && spec_.vxm_alus > 1) { // Another ALU finishes in this very cycle.
             const std::int64_t other = (alu + 1 + draw_.below(spec_.vxm_alus - 1)) % spec_.vxm_alus;
             if (draw_.chance(30))
@@ -224,10 +226,11 @@ class Builder {
         VxmCompute compute;
         compute.dtype = wide ? (draw_.chance(50) ? DType::Int32 : DType::Fp32) : DType::Int8;
         compute.result = compute.dtype;
-        static constexpr VxmOp kOps[] = {VxmOp::Pass,    VxmOp::Add,        VxmOp::Sub,  VxmOp::Mul,
-                                         VxmOp::Max,     VxmOp::Min,        VxmOp::Relu, VxmOp::Mask,
-                                         VxmOp::Convert, VxmOp::ShiftRight, VxmOp::Scale};
-        compute.op = kOps[draw_.below(11)];
+        static constexpr VxmOp kOps[] = {VxmOp::Pass,    VxmOp::Add,        VxmOp::Sub,   VxmOp::Mul,
+                                         VxmOp::Max,     VxmOp::Min,        VxmOp::Relu,  VxmOp::Mask,
+                                         VxmOp::Convert, VxmOp::ShiftRight, VxmOp::Scale, VxmOp::AddSat,
+                                         VxmOp::SubSat,  VxmOp::MulSat};
+        compute.op = kOps[draw_.below(compute.dtype == DType::Fp32 ? 11 : 14)];
         if (compute.op == VxmOp::Convert) {
             static constexpr DType kTypes[] = {DType::Int8, DType::Int32, DType::Fp32};
             compute.result = kTypes[draw_.below(3)];
@@ -259,11 +262,18 @@ class Builder {
         const Direction in = side == Hemisphere::West ? Direction::West : Direction::East;
         const std::int64_t group = draw_.between(1, std::min(spec_.mxm_load_streams, spec_.lanes()));
         const std::int64_t columns = draw_.between(1, spec_.lanes() / group);
+        const std::int64_t first_column = draw_.below(spec_.lanes() - columns * group + 1);
+        const bool backwards = draw_.chance(25);
         const StreamRef weights{in, draw_.below(spec_.streams_per_direction - group + 1)};
         const std::int64_t cycles = draw_.between(1, 2);
         levels_ = {{columns, cycles}};
         bring(weights, group, mxm_position(spec_, side), arrival);
-        runs_.push_back({queue, arrival, MxmLoad{0, weights, group}, {{columns, cycles, group, 0}}, {}});
+        const std::int64_t start = first_column + (backwards ? (columns - 1) * group : 0);
+        runs_.push_back({queue,
+                         arrival,
+                         MxmLoad{start, weights, group},
+                         {{columns, cycles, backwards ? -group : group, 0}},
+                         {}});
         const std::int64_t install =
             arrival + (columns - 1) * cycles + std::max<std::int64_t>(1, spec_.mxm_load_latency_cycles);
         runs_.push_back({queue, install, MxmInstall{}, {}, {}});
@@ -307,6 +317,34 @@ class Builder {
         }
     }
 
+    /// One activation run under several installs: each swaps in the weights loaded meanwhile.
+    void stream_through_installs() {
+        const Hemisphere side = draw_.chance(50) ? Hemisphere::West : Hemisphere::East;
+        const std::int64_t plane = draw_.below(spec_.mxm_planes_per_hemisphere);
+        const std::int64_t end = mxm_position(spec_, side);
+        const Direction in = side == Hemisphere::West ? Direction::West : Direction::East;
+        const std::int64_t first =
+            load_weights(side, plane, arrival_) + spec_.mxm_install_latency_cycles + draw_.below(2);
+        std::int64_t last = first;
+        for (std::int64_t more = draw_.between(1, 3); more > 0; --more)
+            last = load_weights(side, plane, last + spec_.mxm_install_latency_cycles + draw_.below(4));
+
+        levels_ = {{last - first + draw_.between(1, 9), 1}};
+        const StreamRef from{in, random_stream(1)};
+        bring(from, 1, end, first);
+        runs_.push_back(
+            {{Unit::MxmActivations, side, plane}, first, MxmActivate{DType::Int8, from}, plain_levels(), {}});
+        const std::int64_t sums = first + spec_.mxm_activate_latency_cycles;
+        // Only the last few are kept: one slot for all of them, so that each replaces or adds.
+        const StreamRef to{side == Hemisphere::West ? Direction::East : Direction::West, random_stream(4)};
+        runs_.push_back({{Unit::MxmAccumulators, side, plane},
+                         sums,
+                         MxmAccumulate{0, draw_.chance(50), to},
+                         plain_levels(),
+                         {}});
+        store(to, 4, end, sums + spec_.mxm_accumulate_latency_cycles);
+    }
+
     /// A range of slices on one diagonal, read in one hemisphere and written in the other.
     void slice_range() {
         const std::int64_t count =
@@ -332,9 +370,19 @@ class Builder {
 
     void barrier() {
         const QueueId parked = random_slice();
-        const std::int64_t at = draw_.below(60);
+        const std::int64_t at = draw_.below(60), first = at + draw_.below(5);
         runs_.push_back({parked, at, Sync{}, {}, {}});
-        runs_.push_back({random_slice(), at + draw_.below(5), Notify{}, {}, {}});
+        runs_.push_back({random_slice(), first, Notify{}, {}, {}});
+        if (draw_.chance(50)) // A second one does not matter, in whatever order the program lists them.
+            runs_.insert(runs_.end() - draw_.below(2),
+                         {random_slice(), first + draw_.between(1, 9), Notify{}, {}, {}});
+        if (draw_.chance(50)) {
+            runs_.push_back({parked,
+                             first + spec_.sync_latency_cycles + draw_.below(3),
+                             MemAccess{MemRead{0, {random_direction(), random_stream(1)}}, std::nullopt},
+                             {},
+                             {}});
+        }
     }
 
     const ChipSpec& spec_;
@@ -372,7 +420,11 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
             stream.stream = draw.below(spec.streams_per_direction);
         }
     };
-    switch (draw.below(13)) {
+    const auto nudge_group = [&](StreamRef& group, std::int64_t width) {
+        nudge(group);
+        group.stream -= group.stream % width;
+    };
+    switch (draw.below(17)) {
     case 0:
         run.issue += draw.between(-3, 3);
         break;
@@ -409,6 +461,16 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
             nudge(load->from);
         } else if (auto* activate = std::get_if<MxmActivate>(&run.instruction)) {
             nudge(activate->from);
+        } else if (auto* add = std::get_if<MxmAccumulate>(&run.instruction)) {
+            if (add->to)
+                nudge_group(*add->to, dtype_bytes(DType::Int32));
+        } else if (auto* compute = std::get_if<VxmCompute>(&run.instruction)) {
+            if (auto* stream = std::get_if<VxmStream>(&compute->a))
+                nudge_group(stream->from, dtype_bytes(compute->dtype));
+            if (auto* chain = std::get_if<VxmChain>(&compute->b))
+                chain->alu = draw.below(spec.vxm_alus);
+            if (compute->to)
+                nudge_group(*compute->to, dtype_bytes(compute->result));
         }
         break;
     case 6:
@@ -442,9 +504,38 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
                                    {Direction::East, draw.below(spec.streams_per_direction)}};
         }
         break;
+    case 12: // Every second one of what arrives, or two of it at once.
+        if (!run.repeat.empty()) {
+            Level& level = run.repeat.back();
+            level.count = std::max<std::int64_t>(1, level.count / 2);
+            level.cycles *= 2;
+        }
+        break;
+    case 13: // The same first and last instance, others between.
+        if (!run.repeat.empty() && run.repeat.back().count > 2 && run.repeat.back().cycles > 0) {
+            Level& level = run.repeat.back();
+            const std::int64_t span = (level.count - 1) * level.cycles;
+            const std::int64_t steps = draw.between(1, span);
+            if (span % steps == 0) {
+                level.cycles = span / steps;
+                level.count = steps + 1;
+            }
+        }
+        break;
+    case 14: // An install or an activation once more.
+        if (run.queue.unit == Unit::MxmWeights || run.queue.unit == Unit::MxmActivations)
+            run.repeat.push_back({draw.between(1, 3), draw.between(1, 9), 0, 0});
+        break;
+    case 15: // A twin in another slice: a third drive of the same cell, perhaps.
+        if (run.queue.unit == Unit::Mem) {
+            InstructionRun twin = run;
+            twin.queue.index = draw.below(spec.mem_slices_per_hemisphere);
+            runs.insert(runs.begin() + static_cast<std::ptrdiff_t>(at) + 1, twin);
+        }
+        break;
     case 11: // The same weight columns again.
         if (std::holds_alternative<MxmLoad>(run.instruction) && !run.repeat.empty()) {
-            run.repeat[0].address_stride -= draw.between(1, 2);
+            run.repeat[0].address_stride += draw.between(-2, 2);
         }
         break;
     default:
@@ -453,6 +544,8 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
             run.slices.stream_stride = draw.between(-1, 1);
             run.slices.write_stream_stride = draw.between(-1, 1);
             run.slices.cycles = draw.between(0, 2);
+            run.slices.address_stride = draw.between(-1, 1);
+            run.slices.write_address_stride = draw.between(-1, 1);
         } else {
             run.issue += draw.between(-9, 9);
         }
@@ -467,13 +560,13 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
 ChipSpec random_spec(std::uint64_t seed) {
     Draw draw(seed);
     ChipSpec spec;
-    spec.superlanes = draw.between(2, 4);
+    spec.superlanes = draw.between(1, 4);
     spec.lanes_per_superlane = draw.between(1, 3);
     spec.streams_per_direction = 8;
     spec.positions = 7 + 2 * draw.below(4);
     spec.mem_slices_per_hemisphere = draw.between(2, 7);
     spec.mem_words_per_slice = 32;
-    spec.mem_banks_per_slice = 2;
+    spec.mem_banks_per_slice = draw.chance(70) ? 2 : 4;
     spec.mxm_planes_per_hemisphere = draw.between(1, 2);
     spec.mxm_load_streams = draw.between(1, 4);
     spec.mxm_accumulator_vectors = 12;
@@ -482,7 +575,7 @@ ChipSpec random_spec(std::uint64_t seed) {
     spec.mem_write_latency_cycles = draw.between(0, 2);
     spec.mxm_load_latency_cycles = draw.between(0, 3);
     spec.mxm_install_latency_cycles = draw.between(0, 3);
-    spec.mxm_activate_latency_cycles = spec.superlanes - 1 + draw.below(4);
+    spec.mxm_activate_latency_cycles = std::max<std::int64_t>(1, spec.superlanes - 1) + draw.below(4);
     spec.mxm_accumulate_latency_cycles = draw.between(1, 3);
     spec.vxm_alu_latency_cycles = draw.between(1, 3);
     spec.sync_latency_cycles = draw.between(1, 6);

@@ -7,6 +7,8 @@
 #include "lpusim/chip/error.h"
 #include "lpusim/chip/isa.h"
 #include "lpusim/chip/memory.h"
+#include "lpusim/chip/program.h"
+#include "lpusim/chip/spec.h"
 
 namespace lpusim::chip {
 

@@ -140,9 +140,6 @@ class Machine {
         for (Plane& plane : planes_) {
             plane.loaded_at.assign(static_cast<std::size_t>(lanes_), kNever);
             if (values_) {
-                plane.active = WeightPlane(lanes_);
-                plane.shadow = WeightPlane(lanes_);
-                plane.installing = WeightPlane(lanes_);
                 plane.accumulators.resize(static_cast<std::size_t>(spec.mxm_accumulator_vectors));
             }
         }
@@ -161,6 +158,9 @@ class Machine {
             if (progress && tau_ % kProgressCycles == 0) {
                 progress(tau_, end);
             }
+        }
+        if (error_ && error_->kind == ViolationClass::QueueOrder) {
+            name_unfinished(*error_);
         }
         result.error = error_;
         if (values_ && !error_) {
@@ -351,14 +351,6 @@ class Machine {
         found.run = starting.run;
         if (starting.unfinished_until >= tau_) {
             found.kind = ViolationClass::QueueOrder;
-            for (const Source& earlier : sources_) {
-                if (earlier.use.queue == starting.use.queue && earlier.last_issue >= tau_) {
-                    found.other_queue = earlier.use.queue;
-                    found.other_run = earlier.run;
-                    found.other_repeat = instance_count(*earlier.what) - 1;
-                    break;
-                }
-            }
             keep_first(error_, found);
         } else if (starting.parked_until > tau_) {
             found.kind = ViolationClass::QueueParked;
@@ -373,6 +365,18 @@ class Machine {
             found.other_run = -1;
             found.other_repeat = -1;
             keep_first(error_, found);
+        }
+    }
+
+    /// The lowest earlier run of the queue that has not issued its last when `found` starts.
+    void name_unfinished(ScheduleViolation& found) const {
+        for (const Source& earlier : sources_) {
+            if (earlier.use.queue == found.queue && earlier.last_issue >= found.tau) {
+                found.other_queue = earlier.use.queue;
+                found.other_run = earlier.run;
+                found.other_repeat = instance_count(*earlier.what) - 1;
+                return;
+            }
         }
     }
 
@@ -536,6 +540,9 @@ class Machine {
             busy = busy || loaded_at != kNever;
             loaded_at = tau_;
             if (values_ && !error_) {
+                if (mxm.shadow.lanes() == 0) {
+                    mxm.shadow = WeightPlane(lanes_);
+                }
                 mxm.shadow.set_column(column + i, issued.operands[0].data() + i * lanes_);
             }
         }
@@ -640,17 +647,13 @@ class Machine {
         for (const std::int64_t id : drives) {
             const Instance& issued = instance(id);
             const StreamUse& drive = *source_of(issued).use.stream_drive;
-            bool collided = false;
             for (std::int64_t i = 0; i < drive.width; ++i) {
                 const std::size_t here = cell(drive.direction, drive.position, drive.first + i);
                 if (driven_at_[here] == tau_) {
-                    if (!collided) {
-                        ScheduleViolation found = violation(ViolationClass::StreamCollision, issued);
-                        found.stream = StreamRef{drive.direction, drive.first + i};
-                        name_other(found, instance(driven_by_[here]));
-                        keep_first(error_, found);
-                    }
-                    collided = true;
+                    ScheduleViolation found = violation(ViolationClass::StreamCollision, issued);
+                    found.stream = StreamRef{drive.direction, drive.first + i};
+                    name_other(found, instance(driven_by_[here]));
+                    keep_first(error_, found);
                     continue;
                 }
                 driven_at_[here] = tau_;

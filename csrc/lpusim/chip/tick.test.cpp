@@ -68,6 +68,8 @@ TEST_CASE("rule 1: cycles are the last tau of any access or drive plus the numbe
     CHECK(run("@0 mem.w.0 read 0 -> e.0").cycles == 2 + 2);   // driven at 2
     CHECK(run("@10 mem.w.0 read 0 -> e.0").cycles == 12 + 2); // time is shift-invariant
     CHECK(run("@0 mem.w.0 read 0 -> e.0 repeat 3 every 5").cycles == 12 + 2);
+    // A column taken at 3 may be installed from 4 on.
+    CHECK(run("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1").cycles == 4 + 2);
 }
 
 TEST_CASE("rule 2: a chip whose column sums would be too early is refused") {
@@ -143,18 +145,35 @@ TEST_CASE("rule 6: two drives of one cell in one cycle are an error, the next cy
     CHECK(first_error("@0 mem.w.0 read 0 -> e.0\n@0 mem.w.1 read 0 -> w.0") == "");
 }
 
-TEST_CASE("rule 6: a collision names both drivers, the greater one first") {
-    const Program program = parse("@0 mem.w.1 read 0 -> e.0\n@0 mem.w.0 read 0 -> e.0 repeat 2 every 1");
-    const Run collided = tick(program, small_spec(), {}, false);
+TEST_CASE("rule 6: a collision names both drivers, the greater queue first") {
+    const Run collided = run("@0 mem.w.1 read 0 -> e.0\n@0 mem.w.0 read 0 -> e.0 repeat 2 every 1");
     REQUIRE(collided.error);
-    CHECK(describe(*collided.error, program) == "cycle 2: run 0 on mem.w.1 drives stream e.0 in the same "
-                                                "cycle and place as run 1 on mem.w.0 (repeat 0)");
+    CHECK(collided.error->run == 0);
+    CHECK(collided.error->queue == QueueId{Unit::Mem, Hemisphere::West, 1});
+    CHECK(collided.error->other_run == 1);
+    CHECK(collided.error->other_repeat == 0);
 }
 
 TEST_CASE("rule 4: values leave at the line's end") {
     // From x = 1 westward: x = 0 in cycle 3 is the MXM; nothing beyond, and nothing comes back.
     CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1") == "");
     CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@4 mxm.w.0.weights load 0 <- w.0 streams 1") == "empty@4");
+}
+
+TEST_CASE("rule 4: a value crosses the whole line, from one MXM to the other") {
+    Memory memory(small_spec());
+    put(memory, 3, 0, {1, 1, 1, 0, 0, 0, 0, 0}); // weights and activation of the west plane: 3 in column 0
+    put(memory, 7, 0, {5, 0, 0, 0, 0, 0, 0, 0});
+    const Run crossed = run("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1\n"
+                            "@4 mxm.w.0.weights install\n"
+                            "@2 mem.w.3 read 0 -> w.1\n@5 mxm.w.0.activations activate int8 <- w.1\n"
+                            "@8 mxm.w.0.accumulators start 0 -> e.0\n" // driven at x = 0 in cycle 9
+                            "@17 mxm.e.0.weights load 0 <- e.0 streams 1\n@18 mxm.e.0.weights install\n"
+                            "@16 mem.e.3 read 0 -> e.1\n@19 mxm.e.0.activations activate int8 <- e.1\n"
+                            "@22 mxm.e.0.accumulators start 0 -> w.0\n@24 mem.e.3 write 8 <- w.0\n",
+                            small_spec(), memory);
+    REQUIRE(!crossed.error);
+    CHECK(vector_at(crossed.memory, 7, 8) == Bytes{15, 0, 0, 0, 0, 0, 0, 0});
 }
 
 TEST_CASE("rule 7: the nearest strictly upstream driver on the diagonal wins") {
@@ -180,6 +199,18 @@ TEST_CASE("rule 8: wider types travel on aligned groups, all members in one cycl
     // w.3 at x = 1 drives in cycle 1 and would need to issue before cycle 0, so everything shifts by one.
     CHECK(first_error("@2 mem.w.0 read 0 -> e.0\n@2 mem.w.1 read 0 -> e.1\n@1 mem.w.2 read 0 -> e.2\n"
                       "@0 mem.w.3 read 0 -> e.3\n@5 vxm.0 relu int32 e.0 -> e.4") == "");
+}
+
+TEST_CASE("rule 8: a group is as wide as its own operand or result") {
+    const std::string two = "@0 mem.w.0 read 0 -> e.0\n@0 mem.w.1 read 0 -> e.4\n";
+    // A shift's b is int32 whatever a is: e.4 is there, e.5 is not.
+    const Program shift = parse(two + "@3 vxm.0 shift_right int8 e.0, e.4 -> e.1");
+    const Run shifted = tick(shift, small_spec(), {}, false);
+    REQUIRE(shifted.error);
+    CHECK(shifted.error->stream == StreamRef{Direction::East, 5});
+    // An int8 converted to int32 leaves on four streams, one that stays int8 on one.
+    CHECK(first_error(two + "@3 vxm.0 convert int8 to int32 e.0 -> e.0\n@5 mem.e.0 write 0 <- e.3") == "");
+    CHECK(first_error(two + "@3 vxm.0 relu int8 e.0 -> e.0\n@5 mem.e.0 write 0 <- e.3") == "empty@5");
 }
 
 TEST_CASE("rule 9: latencies come from the spec") {
@@ -235,6 +266,15 @@ TEST_CASE("rule 11: a run over slices is affine in the slice, or follows a strea
     REQUIRE(!spread.error);
     CHECK(vector_at(spread.memory, 1, 9) == Bytes(8, 5));
     CHECK(vector_at(spread.memory, 2, 10) == Bytes(8, 5));
+    // A read of two slices, each from an address of its own, side by side on two streams.
+    put(memory, 1, 0, Bytes(8, 6));
+    put(memory, 2, 1, Bytes(8, 7));
+    const Run gathered = run("@2 mem.w.1..2 read 0 -> e.0 each follow e address 1 stream 1\n"
+                             "@6 mem.e.0..1 write 3 <- e.0 each write_stream 1",
+                             small_spec(), memory);
+    REQUIRE(!gathered.error);
+    CHECK(vector_at(gathered.memory, 4, 3) == Bytes(8, 6));
+    CHECK(vector_at(gathered.memory, 5, 3) == Bytes(8, 7));
     // The same by a stride in time, but two streams: the second one carries nothing.
     CHECK(first_error("@0 mem.w.3 read 0 -> e.0\n@4 mem.w.1..2 write 9 <- e.0 each cycles -1") == "");
     CHECK(
@@ -400,6 +440,28 @@ TEST_CASE("rule 16: the first error is the least in time, then class, then queue
     REQUIRE(queues.error);
     CHECK(queues.error->queue == QueueId{Unit::Mem, Hemisphere::West, 2});
     CHECK(queues.error->run == 2);
+}
+
+TEST_CASE("rule 16: class comes before queue, instruction before repeat, and then the least repeat") {
+    // In cycle 3 mem.w.0 finds an empty stream, mem.e.0 leaves its slice: the address is the lower class.
+    const Run classes = run("@3 mem.w.0 write 0 <- e.0\n@3 mem.e.0 read 16 -> e.0");
+    REQUIRE(classes.error);
+    CHECK(classes.error->kind == ViolationClass::AddressRange);
+    // In cycle 5 the second write of run 1 (issued at 4) and the read of run 2 are both outside.
+    const Run runs = run("@0 mem.w.3 read 0 -> e.0 repeat 2 every 1\n"
+                         "@3 mem.w.2 write 15 <- e.0 repeat 2 every 1 write_address 1\n"
+                         "@5 mem.w.2 read 16 -> e.1");
+    REQUIRE(runs.error);
+    CHECK(runs.error->tau == 5);
+    CHECK(runs.error->run == 1);
+    CHECK(runs.error->repeat == 1);
+    // In cycle 4 the first instance writes outside and the second one reads outside.
+    const Run repeats = run("@0 mem.w.3 read 0 -> e.0 repeat 2 every 1\n"
+                            "@3 mem.w.2 read 15 -> e.1 write 16 <- e.0 repeat 2 every 1 address 1");
+    REQUIRE(repeats.error);
+    CHECK(repeats.error->tau == 4);
+    CHECK(repeats.error->run == 1);
+    CHECK(repeats.error->repeat == 0);
 }
 
 TEST_CASE("loading and installing all four planes takes the published less than 40 cycles") {

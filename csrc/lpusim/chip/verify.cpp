@@ -4,6 +4,7 @@
 #include <array>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/chip/describe.h"
 #include "lpusim/chip/fold.h"
 #include "lpusim/chip/fold_runs.h"
 
@@ -49,7 +50,7 @@ Verdict verify(const Program& program, const ChipSpec& spec) {
     verdict.violation = run.error;
     verdict.pieces = run.pieces;
     if (run.error)
-        verdict.message = describe(*run.error, program);
+        verdict.message = describe(*run.error, program, spec);
 
     const std::vector<QueueRun> runs = queue_runs(program, spec);
     for (const Unit unit : kUnits) {
@@ -67,7 +68,7 @@ Verdict verify(const Program& program, const ChipSpec& spec) {
 void require_legal(const Program& program, const ChipSpec& spec) {
     const Run run = fold(program, spec, {}, false);
     if (run.error)
-        throw ScheduleError(describe(*run.error, program));
+        throw ScheduleError(describe(*run.error, program, spec));
 }
 
 } // namespace lpusim::chip

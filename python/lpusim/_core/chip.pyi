@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ChipSpec', 'FinishedRun', 'Program', 'Tensor', 'gemm', 'pointwise_add', 'queue_spans', 'run']
+__all__: list[str] = ['ChipSpec', 'FinishedRun', 'Program', 'Tensor', 'gemm', 'pointwise_add', 'queue_spans', 'run', 'verify']
 class ChipSpec:
     """
     Geometry, clock and latencies of one chip.
@@ -295,4 +295,8 @@ def queue_spans(program: Program, spec: ChipSpec) -> dict[str, typing.Any]:
 def run(program: Program, spec: ChipSpec, *, inputs: collections.abc.Sequence[tuple[str, typing.Annotated[numpy.typing.ArrayLike, numpy.uint8]]], engine: str, values: bool, progress: typing.Any = None) -> FinishedRun:
     """
     Runs a program; raises ScheduleError with the first broken rule.
+    """
+def verify(program: Program, spec: ChipSpec) -> dict[str, typing.Any]:
+    """
+    What a legal program amounts to; raises ScheduleError with the first broken rule.
     """

@@ -1,0 +1,216 @@
+#include "lpusim/chip/describe.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/fold_runs.h"
+#include "lpusim/chip/layout.h"
+#include "lpusim/chip/text.h"
+
+namespace lpusim::chip {
+namespace {
+
+class Describer {
+  public:
+    Describer(const ScheduleViolation& violation, const Program& program, const ChipSpec& spec)
+        : violation_(violation), program_(program), spec_(spec) {}
+
+    [[nodiscard]] std::string line() const {
+        return "cycle " + std::to_string(violation_.tau) + ": " +
+               name(violation_.queue, violation_.run, violation_.repeat) + " " + complaint();
+    }
+
+  private:
+    [[nodiscard]] const InstructionRun& run(std::int64_t number) const {
+        return program_.runs[static_cast<std::size_t>(number)];
+    }
+
+    /// "run 3 on mem.w.0 (read 5 -> e.0; repeat 0, 7)"
+    [[nodiscard]] std::string name(const QueueId& queue, std::int64_t number, std::int64_t repeat) const {
+        std::string text = "run " + std::to_string(number) + " on " + to_string(queue) + " (" +
+                           instruction_text(run(number).instruction);
+        const auto indices = repeat_indices(run(number), repeat);
+        for (std::size_t level = 0; level < indices.size(); ++level)
+            text += (level == 0 ? "; repeat " : ", ") + std::to_string(indices[level]);
+        return text + ")";
+    }
+
+    [[nodiscard]] std::string other() const {
+        return name(*violation_.other_queue, violation_.other_run, violation_.other_repeat);
+    }
+
+    [[nodiscard]] std::string complaint() const {
+        const std::string address = std::to_string(violation_.address);
+        switch (violation_.kind) {
+        case ViolationClass::QueueOrder:
+            return "issues before its queue is done with " + other() +
+                   "; a queue issues in program order, one instruction a cycle";
+        case ViolationClass::QueueParked:
+            return "issues while its queue is parked by " + other() + ", until cycle " +
+                   std::to_string(released_at());
+        case ViolationClass::SyncLost:
+            return "waits for ever: no notify is issued in this cycle or later";
+        case ViolationClass::AddressRange:
+            return out_of_range();
+        case ViolationClass::StreamEmpty:
+            return "reads stream " + to_string(*violation_.stream) + ", which carries nothing here" +
+                   nearest_arrival();
+        case ViolationClass::OperandGone:
+            return "takes " + moment_name() + " not there in this cycle" + nearest_moment();
+        case ViolationClass::StreamCollision:
+            return "drives stream " + to_string(*violation_.stream) + " in the same cycle and place as " +
+                   other();
+        case ViolationClass::BankConflict:
+            return "touches address " + address + " in bank " +
+                   std::to_string(bank_of(spec_, violation_.address)) + " in the same cycle as " + other() +
+                   "; a read and a write of one slice need different banks";
+        case ViolationClass::ShadowBusy:
+            return "loads weights from column " + address +
+                   " on, but one of them awaits install or an install is still under way";
+        case ViolationClass::LoadsUnfinished:
+            return "installs weights, but a load is still under way or none was made since the last install";
+        case ViolationClass::WeightsMissing:
+            return "activates before any weights are active" + first_weights();
+        case ViolationClass::Data:
+            break;
+        }
+        return "meets a value that is not allowed";
+    }
+
+    [[nodiscard]] std::string out_of_range() const {
+        const std::string address = std::to_string(violation_.address);
+        const auto allowed = [](std::int64_t count) { return "0 to " + std::to_string(count - 1); };
+        if (violation_.queue.unit == Unit::MxmWeights) {
+            const std::int64_t width = use(violation_.run).plane->width;
+            return "loads weight columns " + address + " to " +
+                   std::to_string(violation_.address + width - 1) + "; a plane has columns " +
+                   allowed(spec_.lanes());
+        }
+        if (violation_.queue.unit == Unit::MxmAccumulators) {
+            return "uses accumulator slot " + address + "; a plane has slots " +
+                   allowed(spec_.mxm_accumulator_vectors);
+        }
+        return "uses SRAM address " + address + "; a slice has addresses " +
+               allowed(spec_.mem_words_per_slice);
+    }
+
+    [[nodiscard]] RunUse use(std::int64_t number) const {
+        return use_of(run(number), violation_.queue.index - run(number).queue.index, spec_);
+    }
+
+    [[nodiscard]] std::int64_t released_at() const {
+        const std::int64_t sync = run(violation_.other_run).issue;
+        std::int64_t first = -1;
+        for (const InstructionRun& each : program_.runs) {
+            if (std::holds_alternative<Notify>(each.instruction) && each.issue >= sync &&
+                (first < 0 || each.issue < first)) {
+                first = each.issue;
+            }
+        }
+        return first + spec_.sync_latency_cycles;
+    }
+
+    // ---- what came nearest to what was missing
+
+    /// An instance, and how many cycles after the violation it would have fitted (negative: before).
+    struct Near {
+        const QueueRun* run = nullptr;
+        std::int64_t repeat = 0;
+        std::int64_t late_cycles = 0;
+    };
+
+    /// Keeps in `best` the instance of `run` nearest to cycle `wanted` (counted from its issue).
+    static void keep_nearest(Near& best, const QueueRun& run, std::int64_t wanted) {
+        std::int64_t low = 0, high = run.issue.size() - 1; // The first instance at `wanted` or later, if any.
+        while (low < high) {
+            const std::int64_t middle = low + (high - low) / 2;
+            if (run.issue.at(middle) < wanted) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        for (const std::int64_t repeat : {low - 1, low}) {
+            if (repeat < 0)
+                continue;
+            const std::int64_t late = run.issue.at(repeat) - wanted;
+            if (best.run == nullptr || std::abs(late) < std::abs(best.late_cycles))
+                best = {&run, repeat, late};
+        }
+    }
+
+    [[nodiscard]] std::string near_text(const Near& near, const std::string& none) const {
+        if (near.run == nullptr)
+            return "; " + none;
+        return "; nearest: " + name(near.run->use.queue, near.run->run, near.repeat) + ", there in cycle " +
+               std::to_string(violation_.tau + near.late_cycles);
+    }
+
+    [[nodiscard]] std::string nearest_arrival() const {
+        const auto [direction, stream] = *violation_.stream;
+        const std::int64_t here = queue_position(spec_, violation_.queue);
+        Near best;
+        const std::vector<QueueRun> runs = queue_runs(program_, spec_);
+        for (const QueueRun& each : runs) {
+            const auto& drive = each.use.stream_drive;
+            if (!drive || drive->direction != direction || stream < drive->first ||
+                stream >= drive->first + drive->width) {
+                continue;
+            }
+            const std::int64_t hops =
+                direction == Direction::East ? here - drive->position : drive->position - here;
+            if (hops > 0)
+                keep_nearest(best, each, violation_.tau - hops - drive->offset);
+        }
+        return near_text(best, "nothing upstream ever drives it");
+    }
+
+    [[nodiscard]] MomentUse::Kind moment_kind() const {
+        return violation_.queue.unit == Unit::Vxm ? MomentUse::Kind::Alu : MomentUse::Kind::ColumnSums;
+    }
+
+    [[nodiscard]] std::string moment_name() const {
+        if (moment_kind() == MomentUse::Kind::Alu)
+            return "the result of vxm." + std::to_string(violation_.address) + ", which is";
+        return "column sums, which are";
+    }
+
+    [[nodiscard]] std::string nearest_moment() const {
+        Near best;
+        const std::vector<QueueRun> runs = queue_runs(program_, spec_);
+        for (const QueueRun& each : runs) {
+            const auto& made = each.use.moment_drive;
+            if (made && made->kind == moment_kind() && made->index == violation_.address)
+                keep_nearest(best, each, violation_.tau - made->offset);
+        }
+        return near_text(best, "nothing ever makes it");
+    }
+
+    [[nodiscard]] std::string first_weights() const {
+        std::optional<std::int64_t> first;
+        for (const InstructionRun& each : program_.runs) {
+            if (std::holds_alternative<MxmInstall>(each.instruction) &&
+                each.queue.hemisphere == violation_.queue.hemisphere &&
+                each.queue.index == violation_.queue.index) {
+                const std::int64_t active = each.issue + spec_.mxm_install_latency_cycles;
+                first = std::min(first.value_or(active), active);
+            }
+        }
+        return first ? "; the first install takes effect in cycle " + std::to_string(*first)
+                     : "; this plane never installs any";
+    }
+
+    const ScheduleViolation& violation_;
+    const Program& program_;
+    const ChipSpec& spec_;
+};
+
+} // namespace
+
+std::string describe(const ScheduleViolation& violation, const Program& program, const ChipSpec& spec) {
+    return Describer(violation, program, spec).line();
+}
+
+} // namespace lpusim::chip

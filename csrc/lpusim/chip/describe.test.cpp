@@ -1,0 +1,109 @@
+#include "lpusim/chip/describe.h"
+
+#include <doctest/doctest.h>
+
+#include "lpusim/chip/fold.h"
+#include "lpusim/chip/text.h"
+
+namespace lpusim::chip {
+namespace {
+
+/// Two superlanes of four lanes, nine positions (VXM at 4), four slices a side at distance 1, 1, 2, 3.
+ChipSpec small_spec() {
+    ChipSpec spec;
+    spec.superlanes = 2;
+    spec.lanes_per_superlane = 4;
+    spec.streams_per_direction = 8;
+    spec.positions = 9;
+    spec.mem_slices_per_hemisphere = 4;
+    spec.mem_words_per_slice = 16;
+    spec.mxm_load_streams = 4;
+    spec.mxm_accumulator_vectors = 4;
+    spec.vxm_alus = 4;
+    spec.mxm_activate_latency_cycles = 3;
+    return spec;
+}
+
+std::string complaint(const std::string& text) {
+    const Program program = parse(text);
+    const Run run = fold(program, small_spec(), {}, false);
+    return run.error ? describe(*run.error, program, small_spec()) : "";
+}
+
+const std::string kLoad = "@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1\n";
+
+} // namespace
+
+TEST_CASE("an empty stream says what came nearest, and how far off it was") {
+    // Driven at x = 1 in cycle 2, so at x = 2 in cycle 3; the second repeat four cycles later.
+    const std::string drive = "@0 mem.w.3 read 0 -> e.0 repeat 2 every 4\n";
+    CHECK(complaint(drive + "@4 mem.w.2 write 7 <- e.0") ==
+          "cycle 4: run 1 on mem.w.2 (write 7 <- e.0) reads stream e.0, which carries nothing here; nearest: "
+          "run 0 on mem.w.3 (read 0 -> e.0; repeat 0), there in cycle 3");
+    CHECK(complaint(drive + "@6 mem.w.2 write 7 <- e.0").ends_with("repeat 1), there in cycle 7"));
+    CHECK(complaint(drive + "@9 mem.w.2 write 7 <- e.0").ends_with("repeat 1), there in cycle 7"));
+    // Downstream, in the same place, the other way and another stream do not count.
+    CHECK(complaint("@0 mem.w.0 read 0 -> e.0\n@0 mem.e.0 read 0 -> w.1\n@0 mem.w.2 read 0 -> e.1\n"
+                    "@4 mem.w.1 write 7 <- e.0")
+              .ends_with("carries nothing here; nothing upstream ever drives it"));
+}
+
+TEST_CASE("a queue names what keeps it") {
+    CHECK(complaint("@0 mem.w.0 read 0 -> e.0 repeat 3 every 5\n@7 mem.w.0 read 1 -> e.1") ==
+          "cycle 7: run 1 on mem.w.0 (read 1 -> e.1) issues before its queue is done with run 0 on mem.w.0 "
+          "(read 0 -> e.0; repeat 2); a queue issues in program order, one instruction a cycle");
+    CHECK(complaint("@0 mem.w.0 sync\n@9 vxm.0 notify\n@4 vxm.1 notify\n@30 mem.w.0 read 1 -> e.1") ==
+          "cycle 30: run 3 on mem.w.0 (read 1 -> e.1) issues while its queue is parked by run 0 on mem.w.0 "
+          "(sync), until cycle 39"); // The first notify is that of cycle 4; 35 cycles on.
+    CHECK(complaint("@5 mem.w.0 sync\n@4 vxm.0 notify") ==
+          "cycle 5: run 0 on mem.w.0 (sync) waits for ever: no notify is issued in this cycle or later");
+}
+
+TEST_CASE("what is out of range says what there is") {
+    CHECK(complaint("@3 mem.w.0 read 16 -> e.0") ==
+          "cycle 3: run 0 on mem.w.0 (read 16 -> e.0) uses SRAM address 16; a slice has addresses 0 to 15");
+    CHECK(complaint("@0 mem.w.3 read 0 -> w.0\n@0 mem.w.2 read 0 -> w.1\n"
+                    "@3 mxm.w.0.weights load 7 <- w.0 streams 2")
+              .ends_with("loads weight columns 7 to 8; a plane has columns 0 to 7"));
+    CHECK(complaint("@8 mxm.w.0.accumulators start 4")
+              .ends_with("uses accumulator slot 4; a plane has slots 0 to 3"));
+}
+
+TEST_CASE("a clash names both instructions") {
+    CHECK(complaint("@0 mem.w.1 read 0 -> e.0\n@0 mem.w.0 read 0 -> e.0 repeat 2 every 1") ==
+          "cycle 2: run 0 on mem.w.1 (read 0 -> e.0) drives stream e.0 in the same cycle and place as run 1 "
+          "on mem.w.0 (read 0 -> e.0; repeat 0)");
+    CHECK(complaint("@0 mem.w.3 read 0 -> e.0\n@3 mem.w.2 write 7 <- e.0\n@4 mem.w.2 read 0 -> e.1") ==
+          "cycle 4: run 2 on mem.w.2 (read 0 -> e.1) touches address 0 in bank 0 in the same cycle as run 1 "
+          "on mem.w.2 (write 7 <- e.0); a read and a write of one slice need different banks");
+}
+
+TEST_CASE("what is gone says when it was there") {
+    const std::string relu = "@0 mem.w.0 read 0 -> e.0\n@3 vxm.0 relu int8 e.0\n";
+    CHECK(complaint(relu + "@6 vxm.1 relu int8 alu.0 -> e.1") ==
+          "cycle 6: run 2 on vxm.1 (relu int8 alu.0 -> e.1) takes the result of vxm.0, which is not there in "
+          "this cycle; nearest: run 1 on vxm.0 (relu int8 e.0), there in cycle 4");
+    CHECK(complaint("@6 vxm.1 relu int8 alu.0 -> e.1").ends_with("in this cycle; nothing ever makes it"));
+    CHECK(complaint("@8 mxm.w.0.accumulators start 0") ==
+          "cycle 8: run 0 on mxm.w.0.accumulators (start 0) takes column sums, which are not there "
+          "in this cycle; nothing ever makes it");
+}
+
+TEST_CASE("weights say what they wait for") {
+    CHECK(complaint(kLoad + "@10 mem.w.3 read 0 -> w.0\n@13 mxm.w.0.weights load 0 <- w.0 streams 1")
+              .ends_with("loads weights from column 0 on, but one of them awaits install or an install is "
+                         "still under way"));
+    CHECK(complaint("@4 mxm.w.0.weights install")
+              .ends_with("installs weights, but a load is still under way or none was made since the last "
+                         "install"));
+    const std::string activate = "@1 mem.w.3 read 0 -> w.1\n@4 mxm.w.0.activations activate int8 <- w.1\n";
+    CHECK(
+        complaint(kLoad + activate + "@4 mxm.w.0.weights install")
+            .ends_with("activates before any weights are active; the first install takes effect in cycle 5"));
+    CHECK(complaint(kLoad + activate + "@4 mxm.w.1.weights install").find("before any weights") ==
+          std::string::npos); // Of another plane; that one has no load.
+    CHECK(complaint(activate).ends_with("activates before any weights are active; this plane never installs "
+                                        "any"));
+}
+
+} // namespace lpusim::chip
