@@ -112,8 +112,7 @@ class GemmBuilder {
 
     void emit(Unit unit, Hemisphere hemisphere, std::int64_t index, std::int64_t issue,
               Instruction instruction, const std::vector<Level>& levels, SliceRange slices = {}) {
-        program_.runs.push_back(
-            {{unit, hemisphere, index}, issue, instruction, joined(levels), slices});
+        program_.runs.push_back({{unit, hemisphere, index}, issue, instruction, joined(levels), slices});
     }
 
     void stream_activations(Hemisphere hemisphere) {
