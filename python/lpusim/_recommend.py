@@ -238,7 +238,8 @@ class _Search:
             return self._fleet(best[1])
         if shortest is not None and shortest.smallest_chip_count > _GPU_GROUPS[-1]:
             return Fleet(self.name, self.model, 0, False, str(shortest))
-        return self._fleet(self._run(self._pool(self.system.with_chips(_GPU_GROUPS[-1]), replicas=1)))
+        group = _GPU_GROUPS[-1]
+        return self._hopeless(functools.partial(self._pool, self.system.with_chips(group)), group)
 
     def lpu(self) -> Fleet:
         """Partitions in order of size: pipelines first, then replicas of them."""
@@ -254,7 +255,8 @@ class _Search:
                 best = found
         if best is None:
             tensor_chips, low = next(iter(self._stage_counts.items()))
-            return self._fleet(self._run(self._lpu_pool(tensor_chips, low, 1)))
+            group = functools.partial(self._lpu_pool, tensor_chips, low)
+            return self._hopeless(group, tensor_chips * low)
         return self._fleet(best[1])
 
     def _fewest_chips(self, tensor_chips: int, low: int, limit: int) -> tuple[int, ServeResult] | None:
@@ -272,6 +274,13 @@ class _Search:
                 best = (more[0] * chips, more[1])
                 limit = best[0] - 1
         return best
+
+    def _hopeless(self, pool_of: Callable[[int], Pool], chips: int) -> Fleet:
+        """One group of `chips` chips, and what the most groups of that size would still miss."""
+        fleet = self._fleet(self._run(pool_of(1)))
+        groups = _CHIPS_MAX // chips
+        still = self._reason(self._run(pool_of(groups)))
+        return replace(fleet, short=f"{fleet.short}; with {groups:,} such groups: {still}")
 
     def _shortage(self) -> str:
         """Why no partition holds the model, in the words of the smallest machine's refusal."""

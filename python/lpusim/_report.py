@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lpusim._format import quantity, write_atomic
+from lpusim._format import quantity, usd, write_atomic
 from lpusim._report_plots import Breakdown, CostBar, Series, draw_breakdowns, draw_costs, draw_tradeoffs
 
 __all__ = ["Breakdown", "CostBar", "Fleet", "Page", "Series", "Value", "Verdict", "render", "write_report"]
@@ -133,12 +133,21 @@ def _fleet_table(fleets: Sequence[Fleet]) -> str:
 def _cell(value: Value | None) -> str:
     if value is None or value.value is None:
         return '<td class="none">–</td>'
-    text = html.escape(quantity(value.value, value.unit))
+    text = html.escape(_shown(value.value, value.unit))
     if value.low is not None and value.high is not None:
-        span = f"{quantity(value.low, value.unit)} to {quantity(value.high, value.unit)}"
-        widened = f" · {value.widened_by}" if value.widened_by else ""
-        text += f'<span class="range">{html.escape(span + widened)}</span>'
+        span = f"{_shown(value.low, value.unit)} to {_shown(value.high, value.unit)}"
+        widened = f" · {_breakable(value.widened_by)}" if value.widened_by else ""
+        text += f'<span class="range">{html.escape(span)}{widened}</span>'
     return f"<td>{text}</td>"
+
+
+def _shown(value: float, unit: str) -> str:
+    return usd(value) if unit == "USD" else quantity(value, unit)
+
+
+def _breakable(name: str) -> str:
+    """A dotted name that a narrow column may break after each word."""
+    return re.sub(r"([._-])", r"\1<wbr>", html.escape(name))
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -1,6 +1,7 @@
 """`recommend`: the smallest fleet of each kind, its bill, and what it says when there is none."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -108,6 +109,15 @@ def test_limits_nobody_can_meet_come_back_with_the_reason(trace):
     assert not fleet.meets_slo
     assert "p99 TTFT" in fleet.short
     assert answer.best is None
+
+
+def test_where_more_groups_do_not_help_the_reason_says_how_many_were_tried(trace):
+    slo = lpusim.Slo(ttft_s=1e-6)
+    fleet = lpusim.recommend("llama-3.1-8b", ["h100"], trace, slo=slo).fleets[0]
+    assert fleet.chip_count == 32  # One of the largest groups, as far as values go.
+    assert re.fullmatch(
+        r"SLO missed: p99 TTFT .* against 1e-06 s; with 512 such groups: SLO missed: p99 TTFT .*", fleet.short
+    )
 
 
 def test_a_model_no_machine_of_that_kind_holds_says_what_is_short(trace):
