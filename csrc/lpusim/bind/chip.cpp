@@ -113,11 +113,12 @@ const char* unit_name(chip::Unit unit) {
 
 /// Rows (unit, queues, occupied_peak, busy_mean) beside cycles and pieces; refuses an illegal program.
 Dict<py::object> verify_program(const chip::Program& program, const chip::ChipSpec& spec) {
+    const Progress progress = make_progress(py::none());
     chip::Verdict verdict;
     {
         // Safe: program and spec are the caller's arguments and not changed.
         const py::gil_scoped_release unlocked;
-        verdict = chip::verify(program, spec);
+        verdict = chip::verify(program, spec, progress);
     }
     if (!verdict.legal()) {
         throw ScheduleError(verdict.message);

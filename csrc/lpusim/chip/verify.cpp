@@ -43,8 +43,8 @@ constexpr std::array<Unit, 5> kUnits{Unit::Mem, Unit::MxmWeights, Unit::MxmActiv
 
 } // namespace
 
-Verdict verify(const Program& program, const ChipSpec& spec) {
-    const Run run = fold(program, spec, {}, false);
+Verdict verify(const Program& program, const ChipSpec& spec, const Progress& progress) {
+    const Run run = fold(program, spec, {}, false, progress);
     Verdict verdict;
     verdict.cycles = run.cycles;
     verdict.violation = run.error;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lpusim/base/progress.h"
 #include "lpusim/chip/error.h"
 #include "lpusim/chip/program.h"
 #include "lpusim/chip/run.h"
@@ -39,7 +40,7 @@ struct Verdict {
 
 /// Checks rules 1 to 16 for whole runs. Throws ValueError if the program is not valid for the spec.
 /// Cost: as `fold` without values.
-[[nodiscard]] Verdict verify(const Program& program, const ChipSpec& spec);
+[[nodiscard]] Verdict verify(const Program& program, const ChipSpec& spec, const Progress& progress = {});
 
 /// Throws ScheduleError with the message if the program breaks a rule.
 void require_legal(const Program& program, const ChipSpec& spec);

@@ -1,0 +1,260 @@
+#include "lpusim/chip/fold_work.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace lpusim::chip {
+namespace {
+
+/// Splits a walk over a driver's instances where it leaves one of the driver's blocks.
+template <class Visit>
+void for_blocks(const SourceSegment& segment, std::int64_t skip, std::int64_t count, const Visit& visit) {
+    while (count > 0) {
+        const std::int64_t at = segment.driver_first + skip * segment.driver_step;
+        const std::int64_t inside =
+            (Results::kBlock - at % Results::kBlock + segment.driver_step - 1) / segment.driver_step;
+        const std::int64_t taken = std::min(count, inside);
+        visit(at, taken);
+        skip += taken;
+        count -= taken;
+    }
+}
+
+} // namespace
+
+FoldWork::FoldWork(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
+                   const SourceTable& sources, Memory memory)
+    : program_(program), spec_(spec), runs_(runs), sources_(sources), memory_(std::move(memory)),
+      lanes_(spec.lanes()), input_position_(sources.inputs().size(), 0),
+      planes_(static_cast<std::size_t>(spec.mxm_planes())) {
+    results_.reserve(runs.size());
+    for (std::size_t run = 0; run < runs.size(); ++run)
+        results_.push_back(results_for(run));
+    for (const auto& segments : sources_.inputs()) {
+        for (const SourceSegment& segment : segments) {
+            for_blocks(segment, 0, segment.count, [&](std::int64_t at, std::int64_t count) {
+                results_[segment.driver].expect(at, count);
+            });
+        }
+    }
+}
+
+Results FoldWork::results_for(std::size_t run) const {
+    const RunUse& use = runs_[run].use;
+    const std::int64_t count = runs_[run].issue.size();
+    if (use.plane && use.plane->kind == PlaneUse::Kind::Activate) {
+        return {count, 1, lanes_ * dtype_bytes(DType::Int32)};
+    }
+    if (const auto* compute = std::get_if<VxmCompute>(&what(run).instruction)) {
+        return {count, dtype_bytes(compute->result), lanes_};
+    }
+    return {count, use.stream_drive ? use.stream_drive->width : 0, lanes_};
+}
+
+FoldWork::Plane& FoldWork::plane_of(const Actor& actor) {
+    Plane& plane = planes_[static_cast<std::size_t>(runs_[actor.run].use.plane->plane)];
+    if (plane.accumulators.empty()) {
+        plane.active = WeightPlane(lanes_);
+        plane.shadow = WeightPlane(lanes_);
+        plane.accumulators.resize(static_cast<std::size_t>(spec_.mxm_accumulator_vectors));
+    }
+    return plane;
+}
+
+std::pair<std::size_t, std::size_t> FoldWork::inputs(const Actor& actor) const {
+    const std::size_t begin = sources_.first_input(actor.run);
+    // The read half of a MEM instruction takes nothing from a stream.
+    return {begin, actor.work == Work::Read ? begin : sources_.first_input(actor.run + 1)};
+}
+
+std::span<const SourceSegment> FoldWork::sources_from(std::size_t input, std::int64_t instance) {
+    const std::span<const SourceSegment> segments = sources_.inputs()[input];
+    std::size_t& position = input_position_[input];
+    while (segments[position].first + segments[position].count <= instance)
+        ++position;
+    return segments.subspan(position);
+}
+
+/// Calls visit(instance, results, driver instance, member) for instances from the cursor on, then gives
+/// the driver's rows back.
+template <class Visit>
+void FoldWork::for_sources(const Actor& actor, std::size_t input, std::int64_t count, const Visit& visit) {
+    std::int64_t instance = actor.cursor;
+    const std::int64_t end = actor.cursor + count;
+    for (const SourceSegment& segment : sources_from(input, instance)) {
+        if (instance == end)
+            break;
+        const std::int64_t skip = instance - segment.first;
+        const std::int64_t taken = std::min(end - instance, segment.count - skip);
+        Results& from = results_[segment.driver];
+        for_blocks(segment, skip, taken, [&](std::int64_t first, std::int64_t rows) {
+            for (std::int64_t i = 0; i < rows; ++i) {
+                visit(instance++, from, first + i * segment.driver_step, segment.driver_member);
+            }
+            from.done(first, rows);
+        });
+    }
+}
+
+/// The rows of one input, one after another.
+void FoldWork::gather(const Actor& actor, std::size_t input, std::int64_t count, std::uint8_t* out) {
+    for_sources(actor, input, count, [&](std::int64_t, Results& from, std::int64_t row, std::int64_t member) {
+        std::memcpy(out, from.read(row, member), static_cast<std::size_t>(from.row_bytes()));
+        out += from.row_bytes();
+    });
+}
+
+void FoldWork::execute(const Actor& actor, std::int64_t count) {
+    switch (actor.work) {
+    case Work::Install:
+        install(actor);
+        break;
+    case Work::Load:
+        load(actor, count);
+        break;
+    case Work::Activate:
+        activate(actor, count);
+        break;
+    case Work::Accumulate:
+        accumulate(actor, count);
+        break;
+    case Work::Compute:
+        compute(actor, count);
+        break;
+    case Work::Read:
+        read(actor, count);
+        break;
+    case Work::Write:
+        write(actor, count);
+        break;
+    }
+}
+
+void FoldWork::install(const Actor& actor) {
+    Plane& plane = plane_of(actor);
+    std::swap(plane.active, plane.shadow);
+    plane.shadow.clear();
+}
+
+void FoldWork::read(const Actor& actor, std::int64_t count) {
+    Results& results = results_[actor.run];
+    if (!results.wanted(actor.cursor))
+        return;
+    const std::int64_t slice = runs_[actor.run].use.sram_read->slice;
+    for (std::int64_t i = actor.cursor; i < actor.cursor + count; ++i) {
+        std::memcpy(results.fill(i, 0), memory_.read(slice, actor.address.at(i)),
+                    static_cast<std::size_t>(lanes_));
+    }
+}
+
+void FoldWork::write(const Actor& actor, std::int64_t count) {
+    const std::int64_t slice = runs_[actor.run].use.sram_write->slice;
+    for_sources(actor, inputs(actor).first, count,
+                [&](std::int64_t instance, Results& from, std::int64_t row, std::int64_t member) {
+                    std::memcpy(memory_.write(slice, actor.address.at(instance)), from.read(row, member),
+                                static_cast<std::size_t>(lanes_));
+                });
+}
+
+void FoldWork::load(const Actor& actor, std::int64_t count) {
+    Plane& plane = plane_of(actor);
+    const std::size_t begin = inputs(actor).first;
+    for (std::size_t input = begin; input < inputs(actor).second; ++input) {
+        const auto column = static_cast<std::int64_t>(input - begin);
+        for_sources(actor, input, count,
+                    [&](std::int64_t instance, Results& from, std::int64_t row, std::int64_t member) {
+                        plane.shadow.set_column(actor.address.at(instance) + column, from.read(row, member));
+                    });
+    }
+}
+
+void FoldWork::activate(const Actor& actor, std::int64_t count) {
+    operands_[0].resize(static_cast<std::size_t>(count * lanes_));
+    gather(actor, inputs(actor).first, count, operands_[0].data());
+    Results& results = results_[actor.run];
+    if (!results.wanted(actor.cursor))
+        return;
+    sums_.resize(static_cast<std::size_t>(count * lanes_));
+    column_sums_int8(plane_of(actor).active, operands_[0].data(), count, sums_.data());
+    std::memcpy(results.fill(actor.cursor, 0), sums_.data(), sums_.size() * sizeof(std::int32_t));
+}
+
+void FoldWork::accumulate(const Actor& actor, std::int64_t count) {
+    auto& slots = plane_of(actor).accumulators;
+    const auto& order = std::get<MxmAccumulate>(what(actor.run).instruction);
+    const auto lanes = static_cast<std::size_t>(lanes_);
+    sums_.resize(static_cast<std::size_t>(count) * lanes);
+    std::size_t done = 0;
+    for_sources(actor, inputs(actor).first, count,
+                [&](std::int64_t instance, Results& from, std::int64_t row, std::int64_t) {
+                    auto& total = slots[static_cast<std::size_t>(actor.address.at(instance))];
+                    const std::span<std::int32_t> added(sums_.data() + done, lanes);
+                    std::memcpy(added.data(), from.read(row, 0), added.size_bytes());
+                    if (order.start || total.empty()) {
+                        total.assign(added.begin(), added.end());
+                    } else {
+                        add_wrapping(total, added);
+                        std::copy(total.begin(), total.end(), added.begin());
+                    }
+                    done += lanes;
+                });
+    if (results_[actor.run].planes() == 0 || !results_[actor.run].wanted(actor.cursor))
+        return;
+    result_.resize(sums_.size() * sizeof(std::int32_t));
+    split_int32(sums_, result_.data());
+    keep(actor, count);
+}
+
+void FoldWork::compute(const Actor& actor, std::int64_t count) {
+    const auto& order = std::get<VxmCompute>(what(actor.run).instruction);
+    const RunUse& use = runs_[actor.run].use;
+    const std::int64_t elements = count * lanes_;
+    std::size_t stream_input = inputs(actor).first; // Inputs of stream operands come first, then the chained.
+    std::size_t moment_input = inputs(actor).second - use.moment_reads.size;
+    const std::uint8_t* bytes[2] = {nullptr, nullptr};
+    const VxmOperand* wanted[2] = {&order.a, &order.b};
+    const std::int64_t widths[2] = {dtype_bytes(order.dtype), dtype_bytes(operand_b_dtype(order))};
+    for (std::size_t k = 0; k < 2; ++k) {
+        const bool from_stream = std::holds_alternative<VxmStream>(*wanted[k]);
+        if (!from_stream && !std::holds_alternative<VxmChain>(*wanted[k]))
+            continue;
+        operands_[k].resize(static_cast<std::size_t>(widths[k] * elements));
+        bytes[k] = operands_[k].data();
+        if (from_stream) {
+            for (std::int64_t plane = 0; plane < widths[k]; ++plane) {
+                gather(actor, stream_input++, count, operands_[k].data() + plane * elements);
+            }
+        } else {
+            gather_chained(actor, moment_input++, count, widths[k], operands_[k]);
+        }
+    }
+    if (!results_[actor.run].wanted(actor.cursor))
+        return;
+    result_.resize(static_cast<std::size_t>(dtype_bytes(order.result) * elements));
+    vxm_apply(order, bytes[0], bytes[1], result_.data(), elements);
+    keep(actor, count);
+}
+
+/// A chained result of another width gives its low bytes, or zeros above them.
+void FoldWork::gather_chained(const Actor& actor, std::size_t input, std::int64_t count, std::int64_t width,
+                              std::vector<std::uint8_t>& out) {
+    std::fill(out.begin(), out.end(), std::uint8_t{0});
+    for_sources(actor, input, count,
+                [&](std::int64_t instance, Results& from, std::int64_t row, std::int64_t) {
+                    for (std::int64_t plane = 0; plane < std::min(width, from.planes()); ++plane) {
+                        std::memcpy(out.data() + (plane * count + instance - actor.cursor) * lanes_,
+                                    from.read(row, plane), static_cast<std::size_t>(lanes_));
+                    }
+                });
+}
+
+/// Stores the byte planes in `result_`, count * lanes bytes each, as the results of the batch.
+void FoldWork::keep(const Actor& actor, std::int64_t count) {
+    Results& results = results_[actor.run];
+    for (std::int64_t plane = 0; plane < results.planes(); ++plane) {
+        std::memcpy(results.fill(actor.cursor, plane), result_.data() + plane * count * lanes_,
+                    static_cast<std::size_t>(count * lanes_));
+    }
+}
+
+} // namespace lpusim::chip
