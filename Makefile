@@ -36,7 +36,8 @@ test: $(VENV)/installed
 lint: $(VENV)/installed $(VENV)/lint-tools
 	$(BIN)/ruff format --check $(PYTHON_FILES)
 	$(BIN)/ruff check $(PYTHON_FILES)
-	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
+	@echo clang-format
+	@$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
 	$(BIN)/mypy
 	$(BIN)/python tools/stubs.py --check
 	$(CMAKE) -B build/lint -DPython_EXECUTABLE=$(abspath $(BIN)/python) -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir) > /dev/null
