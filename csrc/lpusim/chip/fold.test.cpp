@@ -116,6 +116,55 @@ TEST_CASE("a long run reads what it has written one cycle before, and not what i
     }
 }
 
+TEST_CASE("weights loaded as whole rows of columns break the same rules as one by one") {
+    const ChipSpec spec; // Slice 0 of the west stands 21 hops from its MXM, slice 3 stands 20.
+    const std::string two =
+        "@0 mem.w.0 read 0 -> w.0 repeat 9 every 1\n@0 mem.w.1 read 0 -> w.1 repeat 9 every 1\n";
+    const auto outcome_of = [&](const std::string& loads) {
+        const Program program = parse(two + loads);
+        const Run slow = tick(program, spec, {}, false), fast = fold(program, spec, {}, false);
+        CHECK((slow.error == fast.error));
+        return outcome(fast, program, spec);
+    };
+    // Columns 0 and 1, 4 and 5; between them 2 and 3 are free, and 1 is not.
+    const std::string gaps = "@23 mxm.w.0.weights load 0 <- w.0 streams 2 repeat 2 every 1 address 4\n";
+    CHECK(outcome_of(gaps + "@25 mxm.w.0.weights load 2 <- w.0 streams 2\n") == "no error");
+    CHECK(outcome_of(gaps + "@25 mxm.w.0.weights load 3 <- w.0 streams 2\n").find("column 3 on") !=
+          std::string::npos);
+    CHECK(outcome_of(gaps + "@25 mxm.w.0.weights load 1 <- w.0 streams 1\n").find("column 1 on") !=
+          std::string::npos);
+    // From the last column backwards is a row as well.
+    const std::string back = "@23 mxm.w.0.weights load 316 <- w.0 streams 2 repeat 3 every 1 address -2\n";
+    CHECK(outcome_of(back + "@26 mxm.w.0.weights load 310 <- w.0 streams 2\n") == "no error");
+    CHECK(outcome_of(back + "@26 mxm.w.0.weights load 311 <- w.0 streams 2\n").find("column 311 on") !=
+          std::string::npos);
+    // Nothing is loaded between the two installs of a repeat.
+    CHECK(outcome_of(gaps + "@25 mxm.w.0.weights install repeat 2 every 3\n")
+              .starts_with("cycle 28: run 3 on mxm.w.0.weights (install; repeat 1) installs weights"));
+}
+
+TEST_CASE("a chained result of another width gives its low bytes, and zeros above them") {
+    const ChipSpec spec; // VXM at 22; slices 0 to 2 one hop away, slice 3 two.
+    const Program program = parse("@1 mem.w.0 read 0 -> e.0\n@1 mem.w.1 read 0 -> e.1\n"
+                                  "@1 mem.w.2 read 0 -> e.2\n@0 mem.w.3 read 0 -> e.3\n"
+                                  "@4 vxm.0 pass int32 e.0\n@4 vxm.2 pass int8 e.0\n"
+                                  "@5 vxm.1 pass int32 alu.0 -> e.4\n@5 vxm.3 pass int32 alu.2 -> w.4\n"
+                                  "@7 mem.e.0 write 1 <- e.4\n@7 mem.e.1 write 1 <- e.5\n"
+                                  "@7 mem.e.2 write 1 <- e.6\n@8 mem.e.3 write 1 <- e.7\n"
+                                  "@7 mem.w.0 write 1 <- w.4\n@7 mem.w.1 write 1 <- w.5\n"
+                                  "@7 mem.w.2 write 1 <- w.6\n@8 mem.w.3 write 1 <- w.7\n");
+    Memory memory(spec);
+    for (std::int64_t slice = 0; slice < 4; ++slice)
+        memory.write(slice, 0)[0] = static_cast<std::uint8_t>(11 + slice);
+    const Run run = fold(program, spec, memory, true);
+    REQUIRE_FALSE(run.error.has_value());
+    CHECK((run.memory == tick(program, spec, memory, true).memory));
+    for (std::int64_t byte = 0; byte < 4; ++byte) {
+        CHECK(run.memory.read(44 + byte, 1)[0] == 11 + byte);       // int32 to int32: all four
+        CHECK(run.memory.read(byte, 1)[0] == (byte == 0 ? 11 : 0)); // int8 to int32
+    }
+}
+
 TEST_CASE("fold and tick agree on matrix products of many shapes") {
     std::int64_t compared = 0;
     for (std::uint64_t seed = 1; seed <= 24; ++seed) {

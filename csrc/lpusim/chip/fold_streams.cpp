@@ -117,13 +117,6 @@ class Matcher {
                 ViolationClass::StreamCollision, *key + a.upstream_rank, repeat_of(named, *key));
             broken.stream = stream_of(lane);
             name_other(broken, runs_[other.queue_run], repeat_of(other, *key));
-            // Of several that clash with the same instance in one cell, the first is the one it finds there.
-            if (summary_.error && summary_.error->order() == broken.order() &&
-                summary_.error->stream == broken.stream &&
-                std::tie(broken.other_queue, broken.other_run) <
-                    std::tie(summary_.error->other_queue, summary_.error->other_run)) {
-                summary_.error = broken;
-            }
             keep_first(summary_.error, broken);
         });
     }

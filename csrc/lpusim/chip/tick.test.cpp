@@ -171,7 +171,7 @@ TEST_CASE("rule 4: a value crosses the whole line, from one MXM to the other") {
                             "@17 mxm.e.0.weights load 0 <- e.0 streams 1\n@18 mxm.e.0.weights install\n"
                             "@16 mem.e.3 read 0 -> e.1\n@19 mxm.e.0.activations activate int8 <- e.1\n"
                             "@22 mxm.e.0.accumulators start 0 -> w.0\n@24 mem.e.3 write 8 <- w.0\n"
-                            "@4 mem.w.1 read 5 -> e.7 repeat 20 every 1\n", // a new vector every cycle
+                            "@8 mem.w.1 read 5 -> e.7 repeat 20 every 1\n", // new vectors all the while
                             small_spec(), memory);
     REQUIRE(!crossed.error);
     CHECK(vector_at(crossed.memory, 7, 8) == Bytes{15, 0, 0, 0, 0, 0, 0, 0});
