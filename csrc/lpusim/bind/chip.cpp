@@ -105,6 +105,10 @@ const char* unit_name(chip::Unit unit) {
         return "mxm.activations";
     case chip::Unit::MxmAccumulators:
         return "mxm.accumulators";
+    case chip::Unit::Sxm:
+        return "sxm";
+    case chip::Unit::C2c:
+        return "c2c";
     case chip::Unit::Vxm:
         break;
     }

@@ -35,24 +35,37 @@ struct StreamUse {
     std::int64_t offset = 0;
 };
 
-/// One vector of one slice. Instance i adds its levels' address_stride (a read) or write_address_stride (a
-/// write).
+/// One vector of one slice, or, for Gather and Scatter, a vector out of a window of `words`. Instance i adds
+/// its levels' address_stride (a read) or write_address_stride (a write).
 struct SramUse {
     std::int64_t slice = 0; ///< slice_ordinal
     std::int64_t address = 0;
+    std::int64_t words = 1;
     std::int64_t offset = 0;
 };
 
-/// A value that exists for one cycle only: the result of a VXM ALU or the column sums of an MXM plane.
+/// A value that exists for one cycle only: the result of a VXM ALU, the column sums of an MXM plane, or a
+/// vector at the end of a link. A receive that holds a vector takes the moment of an earlier cycle: its
+/// offset is negative.
 struct MomentUse {
-    enum class Kind : std::uint8_t { Alu, ColumnSums };
+    enum class Kind : std::uint8_t { Alu, ColumnSums, Link };
     Kind kind = Kind::Alu;
-    std::int64_t index = 0; ///< the ALU, or plane_ordinal
+    std::int64_t index = 0; ///< alu_ordinal, plane_ordinal, or link_ordinal of the sender
     std::int64_t offset = 0;
+};
+
+/// Something that one instruction has to itself for `cycles` from `offset` on: the multipliers of an MXM
+/// plane, or a link.
+struct HoldUse {
+    enum class Kind : std::uint8_t { Array, Link };
+    Kind kind = Kind::Array;
+    std::int64_t index = 0; ///< plane_ordinal, or link_ordinal
+    std::int64_t offset = 0;
+    std::int64_t cycles = 1;
 };
 
 /// What happens to a plane's weight buffers or accumulators. Load's column and Accumulate's slot move with
-/// address_stride.
+/// address_stride. An fp16 activation also uses the weights of the next plane.
 struct PlaneUse {
     enum class Kind : std::uint8_t { Load, Install, Activate, Accumulate };
     Kind kind = Kind::Load;
@@ -63,23 +76,34 @@ struct PlaneUse {
     std::int64_t done_offset = 0; ///< load: installable; install: active; otherwise equal to offset
 };
 
-enum class BarrierRole : std::uint8_t { None, Sync, Notify };
+enum class BarrierRole : std::uint8_t { None, Sync, Notify, Deskew };
 
 /// All that one run does on one of its queues. Offsets count from each instance's issue.
 struct RunUse {
     QueueId queue;
     std::int64_t issue = 0; ///< of the first instance on this queue
-    ShortList<StreamUse, 2> stream_reads;
+    /// In order: VXM operands a, b, c; SXM a, b; of a MEM instruction the map of a Gather, what is written,
+    /// the map of a Scatter.
+    ShortList<StreamUse, 3> stream_reads;
     std::optional<StreamUse> stream_drive;
     std::optional<SramUse> sram_read;
     std::optional<SramUse> sram_write;
-    ShortList<MomentUse, 2> moment_reads;
+    ShortList<MomentUse, 3> moment_reads;
     std::optional<MomentUse> moment_drive;
     std::optional<PlaneUse> plane;
+    ShortList<HoldUse, 2> holds;
     BarrierRole barrier = BarrierRole::None;
     /// The latest offset of anything above, barriers and completions included.
     std::int64_t last_offset = 0;
 };
+
+/// Streams of operand a and of the result, and cycles from one to the other.
+struct SxmShape {
+    std::int64_t input_streams = 1;
+    std::int64_t output_streams = 1;
+    std::int64_t latency_cycles = 1;
+};
+[[nodiscard]] SxmShape sxm_shape(const SxmMove& move, const ChipSpec& spec);
 
 /// Issue of the first instance on slice `slice` of the run's range.
 [[nodiscard]] std::int64_t issue_on_slice(const InstructionRun& run, std::int64_t slice,

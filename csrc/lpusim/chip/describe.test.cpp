@@ -8,13 +8,13 @@
 namespace lpusim::chip {
 namespace {
 
-/// Two superlanes of four lanes, nine positions (VXM at 4), four slices a side at distance 1, 1, 2, 3.
+/// Two superlanes of four lanes, eleven positions (VXM at 5), four slices a side at distance 1, 1, 2, 3.
 ChipSpec small_spec() {
     ChipSpec spec;
     spec.superlanes = 2;
     spec.lanes_per_superlane = 4;
     spec.streams_per_direction = 8;
-    spec.positions = 9;
+    spec.positions = 11;
     spec.mem_slices_per_hemisphere = 4;
     spec.mem_words_per_slice = 16;
     spec.mxm_load_streams = 4;
@@ -30,7 +30,7 @@ std::string complaint(const std::string& text) {
     return run.error ? describe(*run.error, program, small_spec()) : "";
 }
 
-const std::string kLoad = "@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1\n";
+const std::string kLoad = "@0 mem.w.3 read 0 -> w.0\n@4 mxm.w.0.weights load 0 <- w.0 streams 1\n";
 
 } // namespace
 
@@ -90,16 +90,16 @@ TEST_CASE("what is gone says when it was there") {
 }
 
 TEST_CASE("weights say what they wait for") {
-    CHECK(complaint(kLoad + "@10 mem.w.3 read 0 -> w.0\n@13 mxm.w.0.weights load 0 <- w.0 streams 1")
+    CHECK(complaint(kLoad + "@10 mem.w.3 read 0 -> w.0\n@14 mxm.w.0.weights load 0 <- w.0 streams 1")
               .ends_with("loads weights from column 0 on, but one of them awaits install or an install is "
                          "still under way"));
     CHECK(complaint("@4 mxm.w.0.weights install")
               .ends_with("installs weights, but a load is still under way or none was made since the last "
                          "install"));
-    const std::string activate = "@1 mem.w.3 read 0 -> w.1\n@4 mxm.w.0.activations activate int8 <- w.1\n";
+    const std::string activate = "@1 mem.w.3 read 0 -> w.1\n@5 mxm.w.0.activations activate int8 <- w.1\n";
     CHECK(
-        complaint(kLoad + activate + "@4 mxm.w.0.weights install")
-            .ends_with("activates before any weights are active; the first install takes effect in cycle 5"));
+        complaint(kLoad + activate + "@5 mxm.w.0.weights install")
+            .ends_with("activates before any weights are active; the first install takes effect in cycle 6"));
     CHECK(complaint(kLoad + activate + "@4 mxm.w.1.weights install").find("before any weights") ==
           std::string::npos); // Of another plane; that one has no load.
     CHECK(complaint(activate).ends_with("activates before any weights are active; this plane never installs "

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -42,37 +43,41 @@ inline void name_other(ScheduleViolation& broken, const QueueRun& other, std::in
     broken.other_repeat = repeat;
 }
 
-/// The queues of a chip as small numbers, 0 .. count - 1, in the order of their ids.
+/// The queues of a program's chips as small numbers, 0 .. count - 1, chip by chip, in the order of their ids.
 class QueueNumbers {
   public:
-    explicit QueueNumbers(const ChipSpec& spec)
-        : slices_(spec.mem_slices_per_hemisphere), planes_(spec.mxm_planes_per_hemisphere),
-          alus_(spec.vxm_alus) {}
-
-    [[nodiscard]] std::size_t count() const {
-        return static_cast<std::size_t>(2 * slices_ + 6 * planes_ + alus_);
+    explicit QueueNumbers(const ChipSpec& spec, std::int64_t chips = 1) : chips_(chips) {
+        const auto sides = [this](Unit unit, std::int64_t queues_per_hemisphere) {
+            Block& block = blocks_[static_cast<std::size_t>(unit)];
+            block = {per_chip_, queues_per_hemisphere};
+            per_chip_ += 2 * queues_per_hemisphere;
+        };
+        sides(Unit::Mem, spec.mem_slices_per_hemisphere);
+        sides(Unit::MxmWeights, spec.mxm_planes_per_hemisphere);
+        sides(Unit::MxmActivations, spec.mxm_planes_per_hemisphere);
+        sides(Unit::MxmAccumulators, spec.mxm_planes_per_hemisphere);
+        blocks_[static_cast<std::size_t>(Unit::Vxm)] = {per_chip_, 0};
+        per_chip_ += spec.vxm_alus;
+        sides(Unit::Sxm, spec.sxm_queues_per_hemisphere);
+        sides(Unit::C2c, spec.c2c_links_per_hemisphere);
     }
+
+    [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(chips_ * per_chip_); }
     [[nodiscard]] std::size_t of(const QueueId& queue) const {
-        const std::int64_t side = queue.hemisphere == Hemisphere::West ? 0 : 1;
-        switch (queue.unit) {
-        case Unit::Mem:
-            return static_cast<std::size_t>(side * slices_ + queue.index);
-        case Unit::MxmWeights:
-            return static_cast<std::size_t>(2 * slices_ + side * planes_ + queue.index);
-        case Unit::MxmActivations:
-            return static_cast<std::size_t>(2 * slices_ + (2 + side) * planes_ + queue.index);
-        case Unit::MxmAccumulators:
-            return static_cast<std::size_t>(2 * slices_ + (4 + side) * planes_ + queue.index);
-        case Unit::Vxm:
-            break;
-        }
-        return static_cast<std::size_t>(2 * slices_ + 6 * planes_ + queue.index);
+        const Block& block = blocks_[static_cast<std::size_t>(queue.unit)];
+        const std::int64_t side = queue.hemisphere == Hemisphere::West ? 0 : block.per_hemisphere;
+        return static_cast<std::size_t>(queue.chip * per_chip_ + block.first + side + queue.index);
     }
 
   private:
-    std::int64_t slices_;
-    std::int64_t planes_;
-    std::int64_t alus_;
+    struct Block {
+        std::int64_t first = 0;
+        std::int64_t per_hemisphere = 0;
+    };
+
+    std::int64_t chips_;
+    std::int64_t per_chip_ = 0;
+    std::array<Block, 7> blocks_{};
 };
 
 /// base + sum of stride_k * i_k over the repeat indices of one instance. Strides may have any sign.

@@ -30,21 +30,26 @@ std::vector<std::int64_t> repeat_indices(const InstructionRun& run, std::int64_t
 }
 
 std::string to_string(const QueueId& queue) {
+    const std::string chip = queue.chip == 0 ? "" : "chip" + std::to_string(queue.chip) + ".";
     const std::string place =
         std::string(queue.hemisphere == Hemisphere::West ? "w." : "e.") + std::to_string(queue.index);
     switch (queue.unit) {
     case Unit::Mem:
-        return "mem." + place;
+        return chip + "mem." + place;
     case Unit::MxmWeights:
-        return "mxm." + place + ".weights";
+        return chip + "mxm." + place + ".weights";
     case Unit::MxmActivations:
-        return "mxm." + place + ".activations";
+        return chip + "mxm." + place + ".activations";
     case Unit::MxmAccumulators:
-        return "mxm." + place + ".accumulators";
+        return chip + "mxm." + place + ".accumulators";
+    case Unit::Sxm:
+        return chip + "sxm." + place;
+    case Unit::C2c:
+        return chip + "c2c." + place;
     case Unit::Vxm:
         break;
     }
-    return "vxm." + std::to_string(queue.index);
+    return chip + "vxm." + std::to_string(queue.index);
 }
 
 std::string to_string(const StreamRef& stream) {
@@ -62,9 +67,11 @@ std::string to_string(DType dtype) {
     case DType::Fp16:
         return "fp16";
     case DType::Fp8:
+        return "fp8";
+    case DType::Int16:
         break;
     }
-    return "fp8";
+    return "int16";
 }
 
 } // namespace lpusim::chip

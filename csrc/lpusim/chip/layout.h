@@ -6,8 +6,8 @@
 #include "lpusim/chip/spec.h"
 
 /// Where each unit sits on the line x = 0 .. positions - 1, west to east: the VXM in the middle, one end of
-/// the line for the MXM planes of each hemisphere, and the SRAM slices spread evenly between, number 0 next
-/// to the VXM.
+/// the line for the MXM planes and the links of each hemisphere, its SXM one hop inward, and the SRAM slices
+/// spread evenly between, number 0 next to the VXM.
 namespace lpusim::chip {
 
 [[nodiscard]] constexpr std::int64_t vxm_position(const ChipSpec& spec) {
@@ -18,11 +18,15 @@ namespace lpusim::chip {
     return hemisphere == Hemisphere::West ? 0 : spec.positions - 1;
 }
 
-/// Hops between the VXM and slice `index`: 1 .. half - 1, so that no slice shares x with the VXM or the MXM.
+[[nodiscard]] constexpr std::int64_t sxm_position(const ChipSpec& spec, Hemisphere hemisphere) {
+    return hemisphere == Hemisphere::West ? 1 : spec.positions - 2;
+}
+
+/// Hops between the VXM and slice `index`: 1 .. half - 2, so that no slice shares x with another unit.
 /// Derived: 45 files for 44 slices a side give about two slices a hop, which the published weight-load time
 /// forces.
 [[nodiscard]] constexpr std::int64_t mem_distance(const ChipSpec& spec, std::int64_t index) {
-    return 1 + index * (vxm_position(spec) - 1) / spec.mem_slices_per_hemisphere;
+    return 1 + index * (vxm_position(spec) - 2) / spec.mem_slices_per_hemisphere;
 }
 
 [[nodiscard]] constexpr std::int64_t mem_position(const ChipSpec& spec, Hemisphere hemisphere,
@@ -38,23 +42,38 @@ namespace lpusim::chip {
     case Unit::MxmWeights:
     case Unit::MxmActivations:
     case Unit::MxmAccumulators:
+    case Unit::C2c:
         return mxm_position(spec, queue.hemisphere);
+    case Unit::Sxm:
+        return sxm_position(spec, queue.hemisphere);
     case Unit::Vxm:
         break;
     }
     return vxm_position(spec);
 }
 
-/// 0 .. mem_slices - 1, west hemisphere first.
+/// 0 .. chips * mem_slices - 1: chip by chip, west hemisphere first.
 [[nodiscard]] constexpr std::int64_t slice_ordinal(const ChipSpec& spec, Hemisphere hemisphere,
-                                                   std::int64_t index) {
-    return (hemisphere == Hemisphere::West ? 0 : spec.mem_slices_per_hemisphere) + index;
+                                                   std::int64_t index, std::int64_t chip = 0) {
+    return (2 * chip + (hemisphere == Hemisphere::West ? 0 : 1)) * spec.mem_slices_per_hemisphere + index;
 }
 
-/// 0 .. mxm_planes - 1, west hemisphere first.
+/// 0 .. chips * mxm_planes - 1: chip by chip, west hemisphere first.
 [[nodiscard]] constexpr std::int64_t plane_ordinal(const ChipSpec& spec, Hemisphere hemisphere,
-                                                   std::int64_t index) {
-    return (hemisphere == Hemisphere::West ? 0 : spec.mxm_planes_per_hemisphere) + index;
+                                                   std::int64_t index, std::int64_t chip = 0) {
+    return (2 * chip + (hemisphere == Hemisphere::West ? 0 : 1)) * spec.mxm_planes_per_hemisphere + index;
+}
+
+/// 0 .. chips * vxm_alus - 1.
+[[nodiscard]] constexpr std::int64_t alu_ordinal(const ChipSpec& spec, std::int64_t index,
+                                                 std::int64_t chip = 0) {
+    return chip * spec.vxm_alus + index;
+}
+
+/// 0 .. chips * 2 * c2c_links_per_hemisphere - 1: chip by chip, west hemisphere first.
+[[nodiscard]] constexpr std::int64_t link_ordinal(const ChipSpec& spec, const QueueId& queue) {
+    return (2 * queue.chip + (queue.hemisphere == Hemisphere::West ? 0 : 1)) * spec.c2c_links_per_hemisphere +
+           queue.index;
 }
 
 [[nodiscard]] constexpr std::int64_t bank_of(const ChipSpec& spec, std::int64_t address) {

@@ -7,9 +7,9 @@
 
 namespace lpusim::chip {
 
-Memory::Memory(const ChipSpec& spec)
+Memory::Memory(const ChipSpec& spec, std::int64_t chips)
     : lanes_(spec.lanes()), words_(spec.mem_words_per_slice), pages_per_slice_(div_ceil(words_, kPageWords)),
-      pages_(static_cast<std::size_t>(spec.mem_slices() * pages_per_slice_)),
+      pages_(static_cast<std::size_t>(chips * spec.mem_slices() * pages_per_slice_)),
       zeros_(static_cast<std::size_t>(kPageWords * lanes_)) {}
 
 Memory::Memory(const Memory& other)

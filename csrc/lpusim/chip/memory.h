@@ -9,12 +9,13 @@
 
 namespace lpusim::chip {
 
-/// The SRAM of one chip. Unwritten vectors read as zero and cost nothing until they are written.
-/// Preconditions everywhere: slice < mem_slices (see slice_ordinal), address < mem_words_per_slice, in range.
+/// The SRAM of one chip, or of several. Unwritten vectors read as zero and cost nothing until they are
+/// written. Preconditions everywhere: slice < chips * mem_slices (see slice_ordinal), address <
+/// mem_words_per_slice, in range.
 class Memory {
   public:
     Memory() = default;
-    explicit Memory(const ChipSpec& spec);
+    explicit Memory(const ChipSpec& spec, std::int64_t chips = 1);
     Memory(const Memory& other);
     Memory& operator=(const Memory& other);
     Memory(Memory&&) noexcept = default;

@@ -1,6 +1,8 @@
 #include "lpusim/chip/program.h"
 
 #include <algorithm>
+#include <bit>
+#include <map>
 #include <set>
 #include <type_traits>
 
@@ -20,18 +22,42 @@ constexpr std::int64_t kMagnitudeMax = std::int64_t{1} << 56;
 /// Checks one run; every message starts with its number and queue.
 class RunChecker {
   public:
-    RunChecker(const InstructionRun& run, std::size_t number, const ChipSpec& spec)
-        : run_(run), number_(number), spec_(spec) {}
+    RunChecker(const Program& program, std::size_t number, const ChipSpec& spec)
+        : program_(program), run_(program.runs[number]), number_(number), spec_(spec) {}
 
     void check() const {
-        check_queue();
+        check_queue(run_.queue);
         check_slices();
         check_levels();
         check_issue();
         std::visit([this](const auto& instruction) { check(instruction); }, run_.instruction);
+        check_executable();
     }
 
   private:
+    /// What no engine executes yet.
+    void check_executable() const {
+        const auto& what = run_.instruction;
+        bool executable = !std::holds_alternative<SxmMove>(what) && !std::holds_alternative<C2cSend>(what) &&
+                          !std::holds_alternative<C2cReceive>(what) &&
+                          !std::holds_alternative<Deskew>(what) && !std::holds_alternative<Config>(what) &&
+                          !std::holds_alternative<Ifetch>(what);
+        if (const auto* access = std::get_if<MemAccess>(&what)) {
+            executable =
+                !(access->read && access->read->gather) && !(access->write && access->write->scatter);
+        } else if (const auto* activate = std::get_if<MxmActivate>(&what)) {
+            executable = activate->dtype == DType::Int8;
+        } else if (const auto* accumulate = std::get_if<MxmAccumulate>(&what)) {
+            executable = accumulate->dtype == DType::Int32;
+        } else if (const auto* compute = std::get_if<VxmCompute>(&what)) {
+            const auto known = [](DType dtype) {
+                return dtype == DType::Int8 || dtype == DType::Int32 || dtype == DType::Fp32;
+            };
+            executable = compute->op <= VxmOp::Scale && known(compute->dtype) && known(compute->result);
+        }
+        need(executable, "no engine executes this instruction yet");
+    }
+
     [[noreturn]] void refuse(const std::string& what) const {
         throw ValueError("run " + std::to_string(number_) + " on " + to_string(run_.queue) + ": " + what);
     }
@@ -57,19 +83,26 @@ class RunChecker {
         }
     }
 
-    void check_queue() const {
-        switch (run_.queue.unit) {
+    void check_queue(const QueueId& queue) const {
+        within("the chip", queue.chip, 0, program_.chips - 1);
+        switch (queue.unit) {
         case Unit::Mem:
-            within("the slice", run_.queue.index, 0, spec_.mem_slices_per_hemisphere - 1);
+            within("the slice", queue.index, 0, spec_.mem_slices_per_hemisphere - 1);
             break;
         case Unit::MxmWeights:
         case Unit::MxmActivations:
         case Unit::MxmAccumulators:
-            within("the plane", run_.queue.index, 0, spec_.mxm_planes_per_hemisphere - 1);
+            within("the plane", queue.index, 0, spec_.mxm_planes_per_hemisphere - 1);
             break;
         case Unit::Vxm:
-            within("the ALU", run_.queue.index, 0, spec_.vxm_alus - 1);
-            need(run_.queue.hemisphere == Hemisphere::West, "the VXM has no hemisphere");
+            within("the ALU", queue.index, 0, spec_.vxm_alus - 1);
+            need(queue.hemisphere == Hemisphere::West, "the VXM has no hemisphere");
+            break;
+        case Unit::Sxm:
+            within("the SXM queue", queue.index, 0, spec_.sxm_queues_per_hemisphere - 1);
+            break;
+        case Unit::C2c:
+            within("the link", queue.index, 0, spec_.c2c_links_per_hemisphere - 1);
             break;
         }
     }
@@ -149,10 +182,19 @@ class RunChecker {
         if (access.read) {
             within("the address", access.read->address, -kStrideMax, kStrideMax);
             check_stream(access.read->to, run_.slices.stream_stride, 1, true);
+            check_map(access.read->gather);
         }
         if (access.write) {
             within("the address", access.write->address, -kStrideMax, kStrideMax);
             check_stream(access.write->from, run_.slices.write_stream_stride, 1, true);
+            check_map(access.write->scatter);
+        }
+    }
+
+    void check_map(const std::optional<AddressMap>& map) const {
+        if (map) {
+            check_stream(map->map, 0, 2, true);
+            within("the window", map->window_words, 1, spec_.mem_words_per_slice / spec_.mem_banks_per_slice);
         }
     }
 
@@ -167,14 +209,23 @@ class RunChecker {
 
     void check(const MxmActivate& activate) const {
         check_unit(Unit::MxmActivations, "activate");
-        need(activate.dtype == DType::Int8,
-             [&] { return "the MXM multiplies int8; " + to_string(activate.dtype) + " is not there yet"; });
+        const bool pair = activate.dtype == DType::Fp16;
+        need(pair || activate.dtype == DType::Int8 || activate.dtype == DType::Fp8,
+             [&] { return "the MXM multiplies int8, fp8 and fp16, not " + to_string(activate.dtype); });
+        need(!pair || (run_.queue.index % 2 == 0 && run_.queue.index + 1 < spec_.mxm_planes_per_hemisphere),
+             "fp16 takes an even plane and the one after it");
+        need(activate.roundings == 1 || (pair && activate.roundings == 2 && spec_.lanes() % 2 == 0), [&] {
+            return "a column sum is rounded once, or twice for fp16 on an even number of lanes, got " +
+                   std::to_string(activate.roundings) + " roundings";
+        });
         check_stream(activate.from, 0, dtype_bytes(activate.dtype), true);
     }
 
     void check(const MxmAccumulate& accumulate) const {
         check_unit(Unit::MxmAccumulators, "accumulate");
         within("the slot", accumulate.slot, -kStrideMax, kStrideMax);
+        need(accumulate.dtype == DType::Int32 || accumulate.dtype == DType::Fp32,
+             [&] { return "accumulators hold int32 or fp32, not " + to_string(accumulate.dtype); });
         if (accumulate.to) {
             check_stream(*accumulate.to, 0, dtype_bytes(DType::Int32), true);
         }
@@ -195,66 +246,201 @@ class RunChecker {
 
     void check(const VxmCompute& compute) const {
         check_unit(Unit::Vxm, "point-wise operations");
-        for (const DType dtype : {compute.dtype, compute.result}) {
-            need(dtype == DType::Int8 || dtype == DType::Int32 || dtype == DType::Fp32, [&] {
-                return "the VXM computes int8, int32 and fp32; " + to_string(dtype) + " is not there yet";
-            });
-        }
-        const bool integer = compute.dtype != DType::Fp32;
-        bool binary = true;
+        need(compute.dtype != DType::Int16 && compute.result != DType::Int16, "the VXM has no int16");
+        const bool integer = compute.dtype == DType::Int8 || compute.dtype == DType::Int32;
+        int operands = 2;
         bool converts = false;
         switch (compute.op) {
         case VxmOp::Pass:
-        case VxmOp::Relu:
-            binary = false;
+            operands = 1;
             break;
         case VxmOp::Convert:
-            binary = false;
+            operands = 1;
             converts = true;
+            break;
+        case VxmOp::Relu:
+        case VxmOp::Abs:
+        case VxmOp::Neg:
+            operands = 1;
+            break;
+        case VxmOp::Exp:
+        case VxmOp::Rsqrt:
+        case VxmOp::Tanh:
+            operands = 1;
+            need(!integer, "exp, rsqrt and tanh are for fp16 and fp32");
             break;
         case VxmOp::AddSat:
         case VxmOp::SubSat:
         case VxmOp::MulSat:
-            need(integer, "saturating arithmetic is for int8 and int32; fp32 does not wrap");
+            need(integer, "saturating arithmetic is for int8 and int32; floating point does not wrap");
+            break;
+        case VxmOp::And:
+        case VxmOp::Or:
+        case VxmOp::Xor:
+            need(integer, "bitwise operations are for int8 and int32");
             break;
         case VxmOp::ShiftRight:
-            need(integer && compute.result != DType::Fp32, "a shift is for int8 and int32");
+            need(integer && (compute.result == DType::Int8 || compute.result == DType::Int32),
+                 "a shift is for int8 and int32");
             converts = true;
             break;
         case VxmOp::Scale:
-            need(compute.dtype != DType::Int8, "a scale takes int32 or fp32; convert int8 first");
+            need(compute.dtype == DType::Int32 || compute.dtype == DType::Fp32,
+                 "a scale takes int32 or fp32; convert others first");
             converts = true;
+            break;
+        case VxmOp::Select:
+            operands = 3;
             break;
         default:
             break;
         }
+        need(compute.dtype != DType::Fp8 || compute.op == VxmOp::Pass || compute.op == VxmOp::Convert,
+             "fp8 only passes and converts; convert it first");
         need(converts || compute.result == compute.dtype, [&] {
             return "only convert, shift_right and scale change the type, from " + to_string(compute.dtype) +
                    " to " + to_string(compute.result);
         });
         check_operand(compute.a, compute.dtype, "a", true);
-        check_operand(compute.b, operand_b_dtype(compute), "b", binary);
+        check_operand(compute.b, operand_b_dtype(compute), "b", operands >= 2);
+        check_operand(compute.c, compute.dtype, "c", operands == 3);
         if (compute.to) {
             check_stream(*compute.to, 0, dtype_bytes(compute.result), true);
         }
     }
 
-    void check(const Sync&) const { check_barrier("sync"); }
-    void check(const Notify&) const { check_barrier("notify"); }
+    void check(const SxmMove& move) const {
+        check_unit(Unit::Sxm, "lane moves");
+        need(move.b.has_value() == (move.op == SxmOp::Select),
+             "a select takes two operands, every other lane move one");
+        const std::int64_t lanes = spec_.lanes();
+        switch (move.op) {
+        case SxmOp::Shift:
+            within("the shift", move.argument, 1 - lanes, lanes - 1);
+            break;
+        case SxmOp::Select:
+            within("the first lane of the second operand", move.argument, 0, lanes);
+            break;
+        case SxmOp::Permute:
+            check_lane_map(move.argument, lanes, true);
+            break;
+        case SxmOp::Distribute:
+            check_lane_map(move.argument, spec_.lanes_per_superlane, false);
+            break;
+        case SxmOp::Rotate:
+            within("the side of the square", move.argument, 3, 4);
+            need(move.argument * move.argument <= spec_.lanes_per_superlane, [&] {
+                return "a square of side " + std::to_string(move.argument) + " needs more than the " +
+                       std::to_string(spec_.lanes_per_superlane) + " lanes of a superlane";
+            });
+            break;
+        case SxmOp::Transpose:
+            need(move.argument == 0, "a transpose has no argument");
+            break;
+        }
+        const SxmShape shape = sxm_shape(move, spec_);
+        const auto group = [](std::int64_t streams) {
+            return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(streams)));
+        };
+        check_stream(move.a, 0, shape.input_streams, true);
+        if (move.b) {
+            check_stream(*move.b, 0, 1, true);
+        }
+        check_stream(move.to, 0, shape.output_streams, false);
+        need(move.to.stream % group(shape.output_streams) == 0, [&] {
+            return "a group of " + std::to_string(shape.output_streams) +
+                   " streams must start at a multiple of " + std::to_string(group(shape.output_streams)) +
+                   ", got " + std::to_string(move.to.stream);
+        });
+    }
 
-    void check_barrier(const char* name) const {
+    void check_lane_map(std::int64_t number, std::int64_t lanes, bool once) const {
+        within("the lane map", number, 0, static_cast<std::int64_t>(program_.maps.size()) - 1);
+        const LaneMap& map = program_.maps[static_cast<std::size_t>(number)];
+        need(static_cast<std::int64_t>(map.lanes.size()) == lanes, [&] {
+            return "lane map " + map.name + " must have " + std::to_string(lanes) + " lanes, got " +
+                   std::to_string(map.lanes.size());
+        });
+        std::vector<bool> taken(static_cast<std::size_t>(lanes));
+        for (const std::int16_t lane : map.lanes) {
+            within("a lane of the map", lane, -1, lanes - 1);
+            if (lane >= 0 && once) {
+                need(!taken[static_cast<std::size_t>(lane)], [&] {
+                    return "lane map " + map.name + " takes lane " + std::to_string(lane) +
+                           " twice; a permute takes each lane at most once";
+                });
+                taken[static_cast<std::size_t>(lane)] = true;
+            }
+        }
+    }
+
+    void check(const C2cSend& send) const {
+        check_unit(Unit::C2c, "send");
+        check_stream(send.from, 0, 1, true);
+    }
+
+    void check(const C2cReceive& receive) const {
+        check_unit(Unit::C2c, "receive");
+        need(receive.peer.unit == Unit::C2c,
+             "a receive names the link at the other end, such as chip1.c2c.w.0");
+        check_queue(receive.peer);
+        within("the cycles a vector is held", receive.held_cycles, 0, spec_.c2c_hold_cycles);
+        check_stream(receive.to, 0, 1, true);
+    }
+
+    void check(const Deskew&) const {
+        check_unit(Unit::C2c, "deskew");
+        check_single("deskew");
+    }
+
+    void check(const Config& config) const {
+        check_single("config");
+        within("the superlanes", config.superlanes, 1, spec_.superlanes);
+    }
+
+    void check(const Ifetch& fetch) const {
+        check_single("ifetch");
+        check_stream(fetch.from, 0, 1, true);
+    }
+
+    void check(const Sync&) const { check_single("sync"); }
+    void check(const Notify&) const { check_single("notify"); }
+
+    void check_single(const char* name) const {
         need(run_.repeat.empty() && run_.slices == SliceRange{},
              [&] { return std::string(name) + " cannot be repeated"; });
     }
 
     static constexpr std::int64_t kStrideMax = std::int64_t{1} << 40;
 
+    const Program& program_;
     const InstructionRun& run_;
     std::size_t number_;
     const ChipSpec& spec_;
 };
 
-void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
+/// A link has one other end.
+void check_peers(const Program& program) {
+    std::map<QueueId, QueueId> senders; // by receiving link
+    std::map<QueueId, QueueId> receivers;
+    for (std::size_t number = 0; number < program.runs.size(); ++number) {
+        const InstructionRun& run = program.runs[number];
+        const auto* receive = std::get_if<C2cReceive>(&run.instruction);
+        if (receive == nullptr) {
+            continue;
+        }
+        const QueueId& sender = senders.emplace(run.queue, receive->peer).first->second;
+        const QueueId& receiver = receivers.emplace(receive->peer, run.queue).first->second;
+        if (sender != receive->peer || receiver != run.queue) {
+            throw ValueError("run " + std::to_string(number) + " on " + to_string(run.queue) +
+                             ": a link has one other end, but " + to_string(run.queue) + " receives from " +
+                             to_string(sender) + " and " + to_string(receive->peer) + " sends to " +
+                             to_string(receiver));
+        }
+    }
+}
+
+void check_tensor(const Tensor& tensor, std::int64_t chips, const ChipSpec& spec) {
     const auto need = [&](bool holds, const auto& message) {
         if (!holds) {
             if constexpr (std::is_invocable_v<decltype(message)>) {
@@ -274,10 +460,10 @@ void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
         return "rows and columns must be from 1 to " + std::to_string(kSideMax) + ", got " +
                std::to_string(tensor.rows) + " x " + std::to_string(tensor.columns);
     });
-    need(tensor.rows * dtype_bytes(tensor.dtype) <= spec.mem_bytes() / tensor.columns, [&] {
+    const std::int64_t sram_bytes = chips * spec.mem_bytes();
+    need(tensor.rows * dtype_bytes(tensor.dtype) <= sram_bytes / tensor.columns, [&] {
         return std::to_string(tensor.rows) + " x " + std::to_string(tensor.columns) + " " +
-               to_string(tensor.dtype) + " is more than the " + std::to_string(spec.mem_bytes()) +
-               " bytes of SRAM";
+               to_string(tensor.dtype) + " is more than the " + std::to_string(sram_bytes) + " bytes of SRAM";
     });
     need(tensor.lanes >= 1 && tensor.lanes <= spec.lanes(), [&] {
         return "uses from 1 to " + std::to_string(spec.lanes()) + " lanes of a vector, got " +
@@ -304,6 +490,10 @@ void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
             slice_high = checked_add(slice_high, checked_multiply(loop.count - 1, loop.slice_stride));
             address_high = checked_add(address_high, checked_multiply(loop.count - 1, loop.address_stride));
         }
+        need(piece.chip >= 0 && piece.chip < chips, [&] {
+            return "a piece is on chip " + std::to_string(piece.chip) + ", there are chips 0 to " +
+                   std::to_string(chips - 1);
+        });
         need(slice_low >= 0 && slice_high < spec.mem_slices_per_hemisphere, [&] {
             return "slices " + std::to_string(slice_low) + " to " + std::to_string(slice_high) +
                    " must lie in 0 to " + std::to_string(spec.mem_slices_per_hemisphere - 1);
@@ -319,15 +509,22 @@ void check_tensor(const Tensor& tensor, const ChipSpec& spec) {
 
 void validate(const Program& program, const ChipSpec& spec) {
     validate(spec);
-    for (std::size_t number = 0; number < program.runs.size(); ++number) {
-        RunChecker(program.runs[number], number, spec).check();
+    constexpr std::int64_t kSramVectorsMax = std::int64_t{1} << 28;
+    const std::int64_t chips_max = kSramVectorsMax / (spec.mem_slices() * spec.mem_words_per_slice);
+    if (program.chips < 1 || program.chips > chips_max) {
+        throw ValueError("a program runs on 1 to " + std::to_string(chips_max) + " chips of this size, got " +
+                         std::to_string(program.chips));
     }
+    for (std::size_t number = 0; number < program.runs.size(); ++number) {
+        RunChecker(program, number, spec).check();
+    }
+    check_peers(program);
     std::set<std::string_view> names;
     for (const Tensor& tensor : program.tensors) {
         if (!names.insert(tensor.name).second) {
             throw ValueError("two tensors are named " + tensor.name);
         }
-        check_tensor(tensor, spec);
+        check_tensor(tensor, program.chips, spec);
     }
 }
 

@@ -28,6 +28,7 @@ struct TensorPiece {
     std::int64_t row = 0;
     std::int64_t column = 0;
     std::vector<TensorLoop> loops;
+    std::int64_t chip = 0;
 
     friend bool operator==(const TensorPiece&, const TensorPiece&) = default;
 };
@@ -50,19 +51,31 @@ struct Tensor {
     friend bool operator==(const Tensor&, const Tensor&) = default;
 };
 
-/// A whole schedule: every run with its absolute issue cycle, and the tensors it reads and leaves in SRAM.
-/// Where runs share a queue, their order here is the queue's order.
+/// Which input lane each output lane of a Permute (as many entries as a vector has lanes) or Distribute (as
+/// many as a superlane has) takes; -1 is a zero.
+struct LaneMap {
+    std::string name;
+    std::vector<std::int16_t> lanes;
+
+    friend bool operator==(const LaneMap&, const LaneMap&) = default;
+};
+
+/// A whole schedule of one chip, or of several equal ones on one clock: every run with its absolute issue
+/// cycle, and the tensors it reads and leaves in SRAM.
 struct Program {
     std::vector<InstructionRun> runs;
     std::vector<Tensor> tensors;
+    std::vector<LaneMap> maps{};
+    std::int64_t chips = 1;
 
     friend bool operator==(const Program&, const Program&) = default;
 };
 
-/// Checks everything that does not depend on when things meet: queues, streams, groups and operand types
-/// exist on this chip; counts and strides are sane; repeat levels do not overlap; no issue before cycle 0;
-/// tensors lie inside SRAM. Throws ValueError naming the run and what is allowed. Engines and `verify` call
-/// it first. Cost: linear in runs (times the ends of their slice ranges), never in repeat counts.
+/// Checks everything that does not depend on when things meet: queues, streams, groups, lane maps and operand
+/// types exist on this chip; a link has one other end; counts and strides are sane; repeat levels do not
+/// overlap; no issue before cycle 0; tensors lie inside SRAM. Throws ValueError naming the run and what is
+/// allowed. Engines and `verify` call it first. Cost: linear in runs (times the ends of their slice ranges),
+/// never in repeat counts.
 void validate(const Program& program, const ChipSpec& spec);
 
 /// Bytes of instruction text all queues fetch: one instruction a run and queue plus one Repeat a level,

@@ -25,13 +25,30 @@ struct ChipSpec {
     std::int64_t mxm_load_streams = 16;
     std::int64_t mxm_accumulator_vectors = 640;
     std::int64_t vxm_alus = 16;
+    std::int64_t sxm_queues_per_hemisphere = 14;
+    std::int64_t c2c_links_per_hemisphere = 8;
     std::int64_t mem_read_latency_cycles = 2;
     std::int64_t mem_write_latency_cycles = 1;
+    std::int64_t mem_map_latency_cycles = 2;
     std::int64_t mxm_load_latency_cycles = 1;
     std::int64_t mxm_install_latency_cycles = 1;
     std::int64_t mxm_activate_latency_cycles = 20;
     std::int64_t mxm_accumulate_latency_cycles = 1;
+    std::int64_t mxm_fp16_cycles = 2;
+    std::int64_t mxm_wide_accumulate = 0;
     std::int64_t vxm_alu_latency_cycles = 1;
+    std::int64_t vxm_function_latency_cycles = 4;
+    std::int64_t sxm_shift_latency_cycles = 20;
+    std::int64_t sxm_select_latency_cycles = 1;
+    std::int64_t sxm_permute_latency_cycles = 20;
+    std::int64_t sxm_distribute_latency_cycles = 2;
+    std::int64_t sxm_rotate_latency_cycles = 2;
+    std::int64_t sxm_transpose_latency_cycles = 4;
+    std::int64_t c2c_link_latency_cycles = 216;
+    std::int64_t c2c_receive_latency_cycles = 1;
+    std::int64_t c2c_vector_cycles = 27;
+    std::int64_t c2c_hold_cycles = 256;
+    std::int64_t c2c_epoch_cycles = 256;
     std::int64_t sync_latency_cycles = 35;
     std::int64_t instruction_bytes = 16;
     std::int64_t nested_repeat = 1;
@@ -45,6 +62,16 @@ struct ChipSpec {
     /// One read and one write a slice and cycle.
     [[nodiscard]] std::int64_t mem_bytes_per_cycle() const { return 2 * mem_slices() * lanes(); }
     [[nodiscard]] std::int64_t int8_macs_per_cycle() const { return mxm_planes() * lanes() * lanes(); }
+    /// Two planes take one fp16 vector every mxm_fp16_cycles.
+    [[nodiscard]] double fp16_macs_per_cycle() const {
+        return static_cast<double>(2 * (mxm_planes_per_hemisphere / 2) * lanes() * lanes()) /
+               static_cast<double>(mxm_fp16_cycles);
+    }
+    /// One instruction a queue and cycle.
+    [[nodiscard]] std::int64_t queues() const {
+        return mem_slices() + 3 * mxm_planes() + vxm_alus +
+               2 * (sxm_queues_per_hemisphere + c2c_links_per_hemisphere);
+    }
 
     friend bool operator==(const ChipSpec&, const ChipSpec&) = default;
 };
@@ -54,8 +81,8 @@ struct ChipSpec {
 
 /// Throws ValueError naming the field, the value seen and what is allowed. Beside the ranges: at most
 /// 16,384 lanes and 2^28 vectors of SRAM, an odd number of positions (the VXM sits in the middle), whole
-/// banks, and no result that would leave superlane 0 before the last superlane's operands entered (activate
-/// latency at least superlanes - 1).
+/// banks, and no result that would leave superlane 0 before the last superlane's operands entered (activate,
+/// shift and permute latency at least superlanes - 1).
 void validate(const ChipSpec& spec);
 
 } // namespace lpusim::chip

@@ -38,6 +38,8 @@ TEST_CASE("lanes and SRAM stay within what sizes in bytes and a computer hold") 
     spec.superlanes = 128;
     spec.lanes_per_superlane = 128; // 16,384 lanes
     spec.mxm_activate_latency_cycles = 128;
+    spec.sxm_shift_latency_cycles = 128;
+    spec.sxm_permute_latency_cycles = 128;
     CHECK_NOTHROW(validate(spec));
     spec.superlanes = 129;
     CHECK_THROWS_AS(validate(spec), ValueError);

@@ -32,8 +32,8 @@ struct VectorPlace {
 template <class Visit>
 void for_each_vector(const TensorPiece& piece, const ChipSpec& spec, const Visit& visit) {
     std::vector<std::int64_t> indices(piece.loops.size(), 0);
-    VectorPlace place{slice_ordinal(spec, piece.hemisphere, piece.slice), piece.address, piece.row,
-                      piece.column};
+    VectorPlace place{slice_ordinal(spec, piece.hemisphere, piece.slice, piece.chip), piece.address,
+                      piece.row, piece.column};
     const auto move = [&place](const TensorLoop& loop, std::int64_t steps) {
         place.slice += steps * loop.slice_stride;
         place.address += steps * loop.address_stride;

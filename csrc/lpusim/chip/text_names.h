@@ -9,7 +9,7 @@
 namespace lpusim::chip {
 
 /// What the text form calls each VXM operation.
-inline constexpr std::array<std::pair<VxmOp, std::string_view>, 14> kVxmOpNames{{
+inline constexpr std::array<std::pair<VxmOp, std::string_view>, 26> kVxmOpNames{{
     {VxmOp::Pass, "pass"},
     {VxmOp::Add, "add"},
     {VxmOp::AddSat, "add_sat"},
@@ -24,6 +24,28 @@ inline constexpr std::array<std::pair<VxmOp, std::string_view>, 14> kVxmOpNames{
     {VxmOp::Convert, "convert"},
     {VxmOp::ShiftRight, "shift_right"},
     {VxmOp::Scale, "scale"},
+    {VxmOp::Abs, "abs"},
+    {VxmOp::Neg, "neg"},
+    {VxmOp::And, "and"},
+    {VxmOp::Or, "or"},
+    {VxmOp::Xor, "xor"},
+    {VxmOp::Equal, "equal"},
+    {VxmOp::Less, "less"},
+    {VxmOp::LessEqual, "less_equal"},
+    {VxmOp::Select, "select"},
+    {VxmOp::Exp, "exp"},
+    {VxmOp::Rsqrt, "rsqrt"},
+    {VxmOp::Tanh, "tanh"},
+}};
+
+/// What the text form calls each lane move.
+inline constexpr std::array<std::pair<SxmOp, std::string_view>, 6> kSxmOpNames{{
+    {SxmOp::Shift, "shift"},
+    {SxmOp::Select, "select"},
+    {SxmOp::Permute, "permute"},
+    {SxmOp::Distribute, "distribute"},
+    {SxmOp::Rotate, "rotate"},
+    {SxmOp::Transpose, "transpose"},
 }};
 
 } // namespace lpusim::chip

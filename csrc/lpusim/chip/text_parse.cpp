@@ -371,6 +371,9 @@ class Parser {
             case Unit::Vxm:
                 parsed.instruction = compute(line);
                 break;
+            case Unit::Sxm:
+            case Unit::C2c:
+                line.refuse_word("expected another queue");
             }
         }
     }

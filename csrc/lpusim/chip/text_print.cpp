@@ -44,12 +44,18 @@ struct InstructionText {
         if (access.read) {
             text +=
                 std::string(" read ") + number(access.read->address) + " -> " + to_string(access.read->to);
+            text += map_text(" gather ", access.read->gather);
         }
         if (access.write) {
             text += std::string(" write ") + number(access.write->address) + " <- " +
                     to_string(access.write->from);
+            text += map_text(" scatter ", access.write->scatter);
         }
         return text;
+    }
+
+    static std::string map_text(const char* name, const std::optional<AddressMap>& map) {
+        return map ? name + number(map->window_words) + " <- " + to_string(map->map) : "";
     }
 
     std::string operator()(const MxmLoad& load) const {
@@ -60,12 +66,14 @@ struct InstructionText {
     std::string operator()(const MxmInstall&) const { return " install"; }
 
     std::string operator()(const MxmActivate& activate) const {
-        return std::string(" activate ") + to_string(activate.dtype) + " <- " + to_string(activate.from);
+        return std::string(" activate ") + to_string(activate.dtype) + " <- " + to_string(activate.from) +
+               (activate.roundings == 1 ? "" : " roundings " + number(activate.roundings));
     }
 
     std::string operator()(const MxmAccumulate& accumulate) const {
-        return std::string(accumulate.start ? " start " : " add ") + number(accumulate.slot) +
-               target(accumulate.to);
+        return std::string(accumulate.start ? " start " : " add ") +
+               (accumulate.dtype == DType::Int32 ? "" : to_string(accumulate.dtype) + " ") +
+               number(accumulate.slot) + target(accumulate.to);
     }
 
     std::string operator()(const VxmCompute& compute) const {
@@ -81,9 +89,37 @@ struct InstructionText {
         if (!std::holds_alternative<std::monostate>(compute.b)) {
             text.append(", ").append(operand_text(compute.b, operand_b_dtype(compute)));
         }
+        if (!std::holds_alternative<std::monostate>(compute.c)) {
+            text.append(", ").append(operand_text(compute.c, compute.dtype));
+        }
         return text + target(compute.to);
     }
 
+    std::string operator()(const SxmMove& move) const {
+        std::string text = " ";
+        for (const auto& [op, name] : kSxmOpNames) {
+            text += op == move.op ? std::string(name) : "";
+        }
+        if (move.op != SxmOp::Transpose) {
+            text += " " + number(move.argument);
+        }
+        text += " " + to_string(move.a);
+        if (move.b) {
+            text += ", " + to_string(*move.b);
+        }
+        return text + " -> " + to_string(move.to);
+    }
+
+    std::string operator()(const C2cSend& send) const { return " send <- " + to_string(send.from); }
+
+    std::string operator()(const C2cReceive& receive) const {
+        return " receive " + to_string(receive.peer) + optional_field("held", receive.held_cycles) + " -> " +
+               to_string(receive.to);
+    }
+
+    std::string operator()(const Deskew&) const { return " deskew"; }
+    std::string operator()(const Config& config) const { return " config " + number(config.superlanes); }
+    std::string operator()(const Ifetch& fetch) const { return " ifetch <- " + to_string(fetch.from); }
     std::string operator()(const Sync&) const { return " sync"; }
     std::string operator()(const Notify&) const { return " notify"; }
 

@@ -14,7 +14,7 @@ using namespace lpusim;
 using namespace lpusim::chip;
 
 /// Rules 1 to 16 of the machine, each on both sides of its edge, on a chip small enough to follow by hand:
-/// two superlanes of four lanes, nine positions (VXM at 4), four slices a side at distance 1, 1, 2, 3.
+/// two superlanes of four lanes, eleven positions (VXM at 5), four slices a side at distance 1, 1, 2, 3.
 namespace {
 
 ChipSpec small_spec() {
@@ -22,13 +22,20 @@ ChipSpec small_spec() {
     spec.superlanes = 2;
     spec.lanes_per_superlane = 4;
     spec.streams_per_direction = 8;
-    spec.positions = 9;
+    spec.positions = 11;
     spec.mem_slices_per_hemisphere = 4;
     spec.mem_words_per_slice = 16;
     spec.mxm_load_streams = 4;
     spec.mxm_accumulator_vectors = 4;
     spec.vxm_alus = 4;
     spec.mxm_activate_latency_cycles = 3;
+    return spec;
+}
+
+/// A value that mem.w.3 reads at t is at the MXM at t + 3.
+ChipSpec mxm_spec() {
+    ChipSpec spec = small_spec();
+    spec.mem_read_latency_cycles = 1;
     return spec;
 }
 
@@ -69,7 +76,8 @@ TEST_CASE("rule 1: cycles are the last tau of any access or drive plus the numbe
     CHECK(run("@10 mem.w.0 read 0 -> e.0").cycles == 12 + 2); // time is shift-invariant
     CHECK(run("@0 mem.w.0 read 0 -> e.0 repeat 3 every 5").cycles == 12 + 2);
     // A column taken at 3 may be installed from 4 on.
-    CHECK(run("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1").cycles == 4 + 2);
+    CHECK(run("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1", mxm_spec()).cycles ==
+          4 + 2);
 }
 
 TEST_CASE("rule 2: a chip whose column sums would be too early is refused") {
@@ -82,12 +90,14 @@ TEST_CASE("rule 2: a chip whose column sums would be too early is refused") {
 
 TEST_CASE("rule 3: the VXM stands in the middle and neither stops nor splits a stream") {
     const ChipSpec spec = small_spec();
-    CHECK(vxm_position(spec) == 4);
-    CHECK(mem_position(spec, Hemisphere::West, 0) == 3);
-    CHECK(mem_position(spec, Hemisphere::West, 1) == 3);
-    CHECK(mem_position(spec, Hemisphere::West, 3) == 1);
-    CHECK(mem_position(spec, Hemisphere::East, 3) == 7);
-    // Driven at x = 1 in cycle 2, past the VXM, at x = 7 in cycle 8.
+    CHECK(vxm_position(spec) == 5);
+    CHECK(mem_position(spec, Hemisphere::West, 0) == 4);
+    CHECK(mem_position(spec, Hemisphere::West, 1) == 4);
+    CHECK(mem_position(spec, Hemisphere::West, 3) == 2);
+    CHECK(mem_position(spec, Hemisphere::East, 3) == 8);
+    CHECK(sxm_position(spec, Hemisphere::East) == 9);
+    CHECK(mxm_position(spec, Hemisphere::East) == 10);
+    // Driven at x = 2 in cycle 2, past the VXM, at x = 8 in cycle 8.
     Memory memory(spec);
     put(memory, 3, 0, {1, 2, 3, 4, 5, 6, 7, 8});
     const Run copied = run("@0 mem.w.3 read 0 -> e.0\n@8 mem.e.3 write 9 <- e.0", spec, memory);
@@ -95,13 +105,15 @@ TEST_CASE("rule 3: the VXM stands in the middle and neither stops nor splits a s
     CHECK(vector_at(copied.memory, 7, 9) == Bytes{1, 2, 3, 4, 5, 6, 7, 8});
 }
 
-TEST_CASE("rule 3: the default chip has 45 files, two slices a hop, and the MXM at the ends") {
+TEST_CASE(
+    "rule 3: the default chip has 45 files, two slices a hop, the MXM at the ends and the SXM before it") {
     const ChipSpec spec;
     CHECK(mem_distance(spec, 0) == 1);
     CHECK(mem_distance(spec, 2) == 1);
     CHECK(mem_distance(spec, 3) == 2);
-    CHECK(mem_distance(spec, 43) == 21);
-    CHECK(mxm_position(spec, Hemisphere::East) - mem_position(spec, Hemisphere::East, 43) == 1);
+    CHECK(mem_distance(spec, 43) == 20);
+    CHECK(sxm_position(spec, Hemisphere::East) - mem_position(spec, Hemisphere::East, 43) == 1);
+    CHECK(mxm_position(spec, Hemisphere::East) - mem_position(spec, Hemisphere::East, 43) == 2);
 }
 
 TEST_CASE(
@@ -155,9 +167,11 @@ TEST_CASE("rule 6: a collision names both drivers, the greater queue first") {
 }
 
 TEST_CASE("rule 4: values leave at the line's end") {
-    // From x = 1 westward: x = 0 in cycle 3 is the MXM; nothing beyond, and nothing comes back.
-    CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1") == "");
-    CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@4 mxm.w.0.weights load 0 <- w.0 streams 1") == "empty@4");
+    // From x = 2 westward: x = 0 in cycle 3 is the MXM; nothing beyond, and nothing comes back.
+    CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <- w.0 streams 1", mxm_spec()) ==
+          "");
+    CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@4 mxm.w.0.weights load 0 <- w.0 streams 1", mxm_spec()) ==
+          "empty@4");
 }
 
 TEST_CASE("rule 4: a value crosses the whole line, from one MXM to the other") {
@@ -168,11 +182,11 @@ TEST_CASE("rule 4: a value crosses the whole line, from one MXM to the other") {
                             "@4 mxm.w.0.weights install\n"
                             "@2 mem.w.3 read 0 -> w.1\n@5 mxm.w.0.activations activate int8 <- w.1\n"
                             "@8 mxm.w.0.accumulators start 0 -> e.0\n" // driven at x = 0 in cycle 9
-                            "@17 mxm.e.0.weights load 0 <- e.0 streams 1\n@18 mxm.e.0.weights install\n"
-                            "@16 mem.e.3 read 0 -> e.1\n@19 mxm.e.0.activations activate int8 <- e.1\n"
-                            "@22 mxm.e.0.accumulators start 0 -> w.0\n@24 mem.e.3 write 8 <- w.0\n"
+                            "@19 mxm.e.0.weights load 0 <- e.0 streams 1\n@20 mxm.e.0.weights install\n"
+                            "@18 mem.e.3 read 0 -> e.1\n@21 mxm.e.0.activations activate int8 <- e.1\n"
+                            "@24 mxm.e.0.accumulators start 0 -> w.0\n@27 mem.e.3 write 8 <- w.0\n"
                             "@8 mem.w.1 read 5 -> e.7 repeat 20 every 1\n", // new vectors all the while
-                            small_spec(), memory);
+                            mxm_spec(), memory);
     REQUIRE(!crossed.error);
     CHECK(vector_at(crossed.memory, 7, 8) == Bytes{15, 0, 0, 0, 0, 0, 0, 0});
 }
@@ -349,10 +363,11 @@ const std::string kLoad = "@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 0 <
 } // namespace
 
 TEST_CASE("rule 15: install waits for all loads, and needs one") {
-    CHECK(first_error(kLoad + "@4 mxm.w.0.weights install") == "");
-    CHECK(first_error("@4 mxm.w.0.weights install") == "unfinished@4");
-    CHECK(first_error(kLoad + "@4 mxm.w.0.weights install\n@5 mxm.w.0.weights install") == "unfinished@5");
-    ChipSpec slow = small_spec();
+    CHECK(first_error(kLoad + "@4 mxm.w.0.weights install", mxm_spec()) == "");
+    CHECK(first_error("@4 mxm.w.0.weights install", mxm_spec()) == "unfinished@4");
+    CHECK(first_error(kLoad + "@4 mxm.w.0.weights install\n@5 mxm.w.0.weights install", mxm_spec()) ==
+          "unfinished@5");
+    ChipSpec slow = mxm_spec();
     slow.mxm_load_latency_cycles = 3;
     CHECK(first_error(kLoad + "@5 mxm.w.0.weights install", slow) == "unfinished@5");
     CHECK(first_error(kLoad + "@6 mxm.w.0.weights install", slow) == "");
@@ -361,11 +376,13 @@ TEST_CASE("rule 15: install waits for all loads, and needs one") {
 TEST_CASE("rule 15: a column that awaits install cannot be loaded again, nor anything while an install is "
           "under way") {
     const std::string again = "@10 mem.w.3 read 0 -> w.0\n";
-    CHECK(first_error(kLoad + again + "@13 mxm.w.0.weights load 0 <- w.0 streams 1") == "shadow@13");
-    CHECK(first_error(kLoad + again + "@13 mxm.w.0.weights load 1 <- w.0 streams 1") == "");
-    CHECK(first_error(kLoad + again +
-                      "@4 mxm.w.0.weights install\n@13 mxm.w.0.weights load 0 <- w.0 streams 1") == "");
-    ChipSpec slow = small_spec();
+    CHECK(first_error(kLoad + again + "@13 mxm.w.0.weights load 0 <- w.0 streams 1", mxm_spec()) ==
+          "shadow@13");
+    CHECK(first_error(kLoad + again + "@13 mxm.w.0.weights load 1 <- w.0 streams 1", mxm_spec()) == "");
+    CHECK(
+        first_error(kLoad + again + "@4 mxm.w.0.weights install\n@13 mxm.w.0.weights load 0 <- w.0 streams 1",
+                    mxm_spec()) == "");
+    ChipSpec slow = mxm_spec();
     slow.mxm_install_latency_cycles = 2;
     const std::string busy = kLoad + again;
     CHECK(first_error(busy + "@12 mxm.w.0.weights install\n@13 mxm.w.0.weights load 0 <- w.0 streams 1",
@@ -375,8 +392,10 @@ TEST_CASE("rule 15: a column that awaits install cannot be loaded again, nor any
 }
 
 TEST_CASE("rule 15: load and slot stay inside the plane") {
-    CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 8 <- w.0 streams 1") == "range@3");
-    CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 7 <- w.0 streams 1") == "");
+    CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 8 <- w.0 streams 1", mxm_spec()) ==
+          "range@3");
+    CHECK(first_error("@0 mem.w.3 read 0 -> w.0\n@3 mxm.w.0.weights load 7 <- w.0 streams 1", mxm_spec()) ==
+          "");
 }
 
 TEST_CASE("rule 15: an activation uses what is active when it enters") {
@@ -391,19 +410,19 @@ TEST_CASE("rule 15: an activation uses what is active when it enters") {
                                     "@9 mxm.w.0.weights install\n"
                                     "@5 mem.w.2 read 0 -> w.1 repeat 2 every 1\n"
                                     "@9 mxm.w.0.activations activate int8 <- w.1 repeat 2 every 1\n";
-    // Column sums at 12 and 13, driven at 13 and 14 from x = 0; byte 0 on e.0 past w.3 (x = 1) one later.
+    // Column sums at 12 and 13, driven at 13 and 14 from x = 0; byte 0 on e.0 past w.3 (x = 2) two later.
     const Run result = run(two_weights + "@12 mxm.w.0.accumulators start 0 -> e.0\n"
                                          "@13 mxm.w.0.accumulators start 1 -> e.0\n"
-                                         "@14 mem.w.3 write 8 <- e.0 repeat 2 every 1 write_address 1",
-                           small_spec(), memory);
+                                         "@15 mem.w.3 write 8 <- e.0 repeat 2 every 1 write_address 1",
+                           mxm_spec(), memory);
     REQUIRE(!result.error);
     CHECK(vector_at(result.memory, 3, 8) == Bytes{36, 0, 0, 0, 0, 0, 0, 0});
     CHECK(vector_at(result.memory, 3, 9) == Bytes{72, 0, 0, 0, 0, 0, 0, 0});
     // The same into one slot: program order adds 36 and 72.
     const Run added = run(two_weights + "@12 mxm.w.0.accumulators start 0\n"
                                         "@13 mxm.w.0.accumulators add 0 -> e.0\n"
-                                        "@15 mem.w.3 write 8 <- e.0",
-                          small_spec(), memory);
+                                        "@16 mem.w.3 write 8 <- e.0",
+                          mxm_spec(), memory);
     REQUIRE(!added.error);
     CHECK(vector_at(added.memory, 3, 8) == Bytes{108, 0, 0, 0, 0, 0, 0, 0});
 }
@@ -414,12 +433,12 @@ TEST_CASE("rule 15: an activation needs active weights, an accumulation the colu
         return installed + "@" + std::to_string(tau - 3) + " mem.w.3 read 0 -> w.1\n@" + std::to_string(tau) +
                " mxm.w.0.activations activate int8 <- w.1\n";
     };
-    CHECK(first_error(activate_at(5)) == "");
-    CHECK(first_error(activate_at(4)) == "weights@4");
-    CHECK(first_error(activate_at(5) + "@8 mxm.w.0.accumulators start 3") == "");
-    CHECK(first_error(activate_at(5) + "@8 mxm.w.0.accumulators start 4") == "range@8");
-    CHECK(first_error(activate_at(5) + "@7 mxm.w.0.accumulators start 0") == "gone@7");
-    CHECK(first_error(activate_at(5) + "@9 mxm.w.0.accumulators start 0") == "gone@9");
+    CHECK(first_error(activate_at(5), mxm_spec()) == "");
+    CHECK(first_error(activate_at(4), mxm_spec()) == "weights@4");
+    CHECK(first_error(activate_at(5) + "@8 mxm.w.0.accumulators start 3", mxm_spec()) == "");
+    CHECK(first_error(activate_at(5) + "@8 mxm.w.0.accumulators start 4", mxm_spec()) == "range@8");
+    CHECK(first_error(activate_at(5) + "@7 mxm.w.0.accumulators start 0", mxm_spec()) == "gone@7");
+    CHECK(first_error(activate_at(5) + "@9 mxm.w.0.accumulators start 0", mxm_spec()) == "gone@9");
 }
 
 TEST_CASE("a sync parks its queue until the first notify of the same cycle or later, plus 35 cycles") {

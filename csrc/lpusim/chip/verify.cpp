@@ -11,8 +11,9 @@
 namespace lpusim::chip {
 namespace {
 
-constexpr std::array<Unit, 5> kUnits{Unit::Mem, Unit::MxmWeights, Unit::MxmActivations, Unit::MxmAccumulators,
-                                     Unit::Vxm};
+constexpr std::array<Unit, 7> kUnits{
+    Unit::Mem, Unit::MxmWeights, Unit::MxmActivations, Unit::MxmAccumulators, Unit::Vxm,
+    Unit::Sxm, Unit::C2c};
 
 [[nodiscard]] std::int64_t queue_count(const ChipSpec& spec, Unit unit) {
     switch (unit) {
@@ -20,6 +21,10 @@ constexpr std::array<Unit, 5> kUnits{Unit::Mem, Unit::MxmWeights, Unit::MxmActiv
         return spec.mem_slices();
     case Unit::Vxm:
         return spec.vxm_alus;
+    case Unit::Sxm:
+        return 2 * spec.sxm_queues_per_hemisphere;
+    case Unit::C2c:
+        return 2 * spec.c2c_links_per_hemisphere;
     default:
         return spec.mxm_planes();
     }

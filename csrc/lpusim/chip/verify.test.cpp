@@ -17,7 +17,7 @@ TEST_CASE("a legal program reports how much of each unit it uses") {
     CHECK(verdict.cycles ==
           13 + 1 + 20); // The last write is issued at 13, done at 14, and passes 20 superlanes.
     CHECK(verdict.pieces == 3);
-    REQUIRE(verdict.units.size() == 5);
+    REQUIRE(verdict.units.size() == 7);
     CHECK(verdict.units[0].unit == Unit::Mem);
     CHECK(verdict.units[0].queues == 88);
     CHECK(verdict.units[0].occupied_peak == 2); // The read is under way until 9, the write from 4.
