@@ -73,6 +73,16 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
         throw ValueError("engine must be 'fold' or 'tick', got '" + engine + "'");
     }
     chip::validate(program, spec);
+    struct Input {
+        const chip::Tensor& tensor;
+        const std::uint8_t* bytes;
+        std::int64_t size_bytes;
+    };
+    std::vector<Input> stored;
+    for (const auto& [name, matrix] : inputs) {
+        stored.push_back(
+            {chip::find_tensor(program, name), matrix.data(), static_cast<std::int64_t>(matrix.nbytes())});
+    }
     const Progress progress = make_progress(std::move(callback));
     FinishedRun done{spec, {}};
     {
@@ -80,10 +90,9 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
         const py::gil_scoped_release unlocked;
         chip::Memory memory;
         if (values) {
-            memory = chip::Memory(spec);
-            for (const auto& [name, matrix] : inputs) {
-                chip::store_tensor(chip::find_tensor(program, name), spec, memory, matrix.data(),
-                                   static_cast<std::int64_t>(matrix.nbytes()));
+            memory = chip::Memory(spec, program.chips);
+            for (const Input& input : stored) {
+                chip::store_tensor(input.tensor, spec, memory, input.bytes, input.size_bytes);
             }
         }
         const auto run = engine == "fold" ? chip::fold : chip::tick;
