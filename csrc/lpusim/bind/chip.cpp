@@ -193,8 +193,11 @@ void bind_program(py::module_& room) {
     using chip::Tensor;
     py::class_<Tensor>(room, "Tensor", "A named matrix in SRAM.")
         .def_readonly("name", &Tensor::name)
-        .def_property_readonly(
-            "role", [](const Tensor& self) { return self.role == Tensor::Role::Input ? "input" : "output"; })
+        .def_property_readonly("role",
+                               [](const Tensor& self) {
+                                   constexpr const char* kRoles[] = {"input", "output", "constant"};
+                                   return kRoles[static_cast<std::size_t>(self.role)];
+                               })
         .def_property_readonly("dtype", [](const Tensor& self) { return chip::to_string(self.dtype); })
         .def_readonly("rows", &Tensor::rows)
         .def_readonly("columns", &Tensor::columns);

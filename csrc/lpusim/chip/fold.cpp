@@ -9,6 +9,7 @@
 #include "lpusim/chip/fold_runs.h"
 #include "lpusim/chip/fold_streams.h"
 #include "lpusim/chip/fold_values.h"
+#include "lpusim/chip/tensor.h"
 
 namespace lpusim::chip {
 namespace {
@@ -66,11 +67,10 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
             throw ValueError("fold computes the values of at most " + std::to_string(kVectorsMax) +
                              " vectors, and all repeats of this program make more; run it without values");
         }
-        if (initial.slice_count() == 0)
-            initial = Memory(spec);
         sources.finish();
-        result.memory = fold_values(program, spec, runs, sources, std::move(initial),
-                                    progress ? Progress(computed) : Progress());
+        result.memory =
+            fold_values(program, spec, runs, sources, starting_memory(program, spec, std::move(initial)),
+                        progress ? Progress(computed) : Progress());
     }
     return result;
 }

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
-#include "lpusim/chip/memory.h"
 #include "lpusim/chip/program.h"
 #include "lpusim/chip/spec.h"
+#include "lpusim/chip/tensor.h"
 
 /// Builders: a shape in, a whole schedule with named tensors out. Every schedule passes `verify`.
 namespace lpusim::chip {
@@ -41,15 +40,5 @@ struct GemmPlan {
 
 /// c[vectors, lanes] = a + b, int8, saturating. One vector a cycle through one ALU. Tensors "a", "b", "c".
 [[nodiscard]] Program pointwise_add(const ChipSpec& spec, std::int64_t vectors);
-
-/// Copies a row-major matrix of the tensor's type (rows x columns elements, little-endian) into SRAM, padding
-/// included, and back. Throws ValueError unless `size_bytes` is rows * columns * dtype_bytes.
-void store_tensor(const Tensor& tensor, const ChipSpec& spec, Memory& memory, const std::uint8_t* matrix,
-                  std::int64_t size_bytes);
-void fetch_tensor(const Tensor& tensor, const ChipSpec& spec, const Memory& memory, std::uint8_t* matrix,
-                  std::int64_t size_bytes);
-
-/// Throws ValueError that lists the program's tensors when there is none of that name.
-[[nodiscard]] const Tensor& find_tensor(const Program& program, std::string_view name);
 
 } // namespace lpusim::chip

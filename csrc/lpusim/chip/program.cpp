@@ -469,6 +469,12 @@ void check_tensor(const Tensor& tensor, std::int64_t chips, const ChipSpec& spec
         return "uses from 1 to " + std::to_string(spec.lanes()) + " lanes of a vector, got " +
                std::to_string(tensor.lanes);
     });
+    const std::int64_t data_bytes =
+        tensor.role == Tensor::Role::Constant ? tensor.rows * tensor.columns * dtype_bytes(tensor.dtype) : 0;
+    need(static_cast<std::int64_t>(tensor.data.size()) == data_bytes, [&] {
+        return "needs " + std::to_string(data_bytes) + " bytes of data, got " +
+               std::to_string(tensor.data.size());
+    });
     const std::int64_t vectors_max = spec.mem_slices() * spec.mem_words_per_slice;
     for (const TensorPiece& piece : tensor.pieces) {
         std::int64_t slice_low = piece.slice, slice_high = piece.slice + dtype_bytes(tensor.dtype) - 1;

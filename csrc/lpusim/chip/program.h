@@ -36,8 +36,9 @@ struct TensorPiece {
 /// A named matrix and where its vectors live. Lane l of a vector holds row + l (`lanes_along_rows`) or column
 /// + l; what falls outside rows x columns is padding: written as zero, ignored when read. Byte b of a wider
 /// element is in slice + b. Pieces may repeat elements (copies): all are written, the last one is read.
+/// A constant brings its own `data`, row-major and little-endian, which is in SRAM before cycle 0.
 struct Tensor {
-    enum class Role : std::uint8_t { Input, Output };
+    enum class Role : std::uint8_t { Input, Output, Constant };
 
     std::string name;
     Role role = Role::Input;
@@ -47,6 +48,7 @@ struct Tensor {
     bool lanes_along_rows = false;
     std::int64_t lanes = 1;
     std::vector<TensorPiece> pieces;
+    std::vector<std::uint8_t> data{};
 
     friend bool operator==(const Tensor&, const Tensor&) = default;
 };

@@ -1,9 +1,10 @@
+#include "lpusim/chip/tensor.h"
+
 #include <algorithm>
 #include <string>
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
-#include "lpusim/chip/kernels.h"
 #include "lpusim/chip/layout.h"
 
 namespace lpusim::chip {
@@ -115,6 +116,19 @@ void fetch_tensor(const Tensor& tensor, const ChipSpec& spec, const Memory& memo
             }
         });
     }
+}
+
+Memory starting_memory(const Program& program, const ChipSpec& spec, Memory initial) {
+    if (initial.slice_count() == 0) {
+        initial = Memory(spec, program.chips);
+    }
+    for (const Tensor& tensor : program.tensors) {
+        if (tensor.role == Tensor::Role::Constant) {
+            store_tensor(tensor, spec, initial, tensor.data.data(),
+                         static_cast<std::int64_t>(tensor.data.size()));
+        }
+    }
+    return initial;
 }
 
 const Tensor& find_tensor(const Program& program, std::string_view name) {

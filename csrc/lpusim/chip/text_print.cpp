@@ -155,11 +155,23 @@ std::string run_text(const InstructionRun& run) {
     return text + "\n";
 }
 
+std::string role_name(Tensor::Role role) {
+    switch (role) {
+    case Tensor::Role::Input:
+        return "input";
+    case Tensor::Role::Output:
+        return "output";
+    case Tensor::Role::Constant:
+        break;
+    }
+    return "constant";
+}
+
 std::string tensor_text(const Tensor& tensor) {
-    std::string text =
-        "tensor " + tensor.name + (tensor.role == Tensor::Role::Input ? " input " : " output ") +
-        to_string(tensor.dtype) + " " + number(tensor.rows) + " x " + number(tensor.columns) + " lanes " +
-        number(tensor.lanes) + (tensor.lanes_along_rows ? " rows" : " columns") + "\n";
+    std::string text = "tensor " + tensor.name + " " + role_name(tensor.role) + " " +
+                       to_string(tensor.dtype) + " " + number(tensor.rows) + " x " + number(tensor.columns) +
+                       " lanes " + number(tensor.lanes) + (tensor.lanes_along_rows ? " rows" : " columns") +
+                       "\n";
     for (const TensorPiece& piece : tensor.pieces) {
         text += std::string("piece ") + place(piece.hemisphere, piece.slice) + " address " +
                 number(piece.address) + std::string(" row ") + number(piece.row) + " column " +

@@ -7,6 +7,7 @@
 
 #include "lpusim/chip/access.h"
 #include "lpusim/chip/layout.h"
+#include "lpusim/chip/tensor.h"
 #include "lpusim/chip/values.h"
 
 namespace lpusim::chip {
@@ -696,8 +697,8 @@ class Machine {
 Run tick(const Program& program, const ChipSpec& spec, Memory initial, bool values,
          const Progress& progress) {
     validate(program, spec);
-    if (values && initial.slice_count() == 0) {
-        initial = Memory(spec);
+    if (values) {
+        initial = starting_memory(program, spec, std::move(initial));
     }
     return Machine(program, spec, std::move(initial), values).run(progress);
 }
