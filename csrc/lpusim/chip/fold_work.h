@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "lpusim/chip/column_sums.h"
 #include "lpusim/chip/fold_results.h"
 #include "lpusim/chip/fold_runs.h"
 #include "lpusim/chip/fold_values.h"

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lpusim/chip/access.h"
+#include "lpusim/chip/column_sums.h"
 #include "lpusim/chip/layout.h"
 #include "lpusim/chip/tensor.h"
 #include "lpusim/chip/values.h"

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+/// Loops that a profile has named exist once for each instruction set and give the same bits on all of them.
+namespace lpusim::chip {
+
+/// In increasing order: a machine that has one has those before it.
+enum class SimdLevel : std::uint8_t {
+    Portable,   ///< what the compiler's baseline has; the only one outside x86-64
+    Avx2,       ///< AVX2, FMA
+    Avx512Vnni, ///< AVX-512 F, BW, DQ, VL and VNNI
+};
+
+/// The highest level this machine has. Cost: asked of the processor once.
+[[nodiscard]] SimdLevel best_simd_level();
+
+/// Every level this machine has, lowest first.
+[[nodiscard]] std::vector<SimdLevel> simd_levels();
+
+} // namespace lpusim::chip
