@@ -204,6 +204,16 @@ def test_a_timeline_has_a_track_a_queue_and_a_slice_a_run(tmp_path):
     assert sorted(begins) == [0, 0, 9]  # at 1 GHz a cycle is a nanosecond
 
 
+def test_runs_that_interleave_stand_on_tracks_beside_each_other(tmp_path):
+    program = chip.Program.parse(
+        "@0 mem.w.0 read 0 -> e.0 repeat 3 every 4\n@2 mem.w.0 read 1 -> e.1 repeat 3 every 4"
+    )
+    path = chip.run(program, chip.ChipSpec()).to_perfetto(tmp_path / "run.pftrace")
+    trace = trace_pb2.Trace.FromString(path.read_bytes())
+    tracks = [p.track_descriptor.name for p in trace.packet if p.HasField("track_descriptor")]
+    assert [name for name in tracks if name.startswith("mem")] == ["mem.w.0", "mem.w.0 (2)"]
+
+
 def test_progress_reports_and_may_stop_the_run():
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt

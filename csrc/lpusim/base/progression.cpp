@@ -76,7 +76,7 @@ void Progression::push_outer(std::int64_t stride, std::int64_t count) {
 
 /// Keeps `count` blocks of the outermost level from `first_block` on.
 void Progression::keep_blocks(std::int64_t first_block, std::int64_t count) {
-    assert(rank_ > 0 && count >= 1);
+    assert(rank_ > 0 && first_block >= 0 && count >= 1 && first_block + count <= levels_[top()].count);
     Stored& outer = levels_[top()];
     start_ += first_block * outer.stride;
     outer.count = count;
@@ -84,9 +84,9 @@ void Progression::keep_blocks(std::int64_t first_block, std::int64_t count) {
         --rank_;
 }
 
-Progression Progression::block(std::int64_t index) const {
+Progression Progression::blocks(std::int64_t first_block, std::int64_t count) const {
     Progression result = *this;
-    result.keep_blocks(index, 1);
+    result.keep_blocks(first_block, count);
     return result;
 }
 
@@ -121,6 +121,27 @@ std::optional<std::int64_t> Progression::find(std::int64_t value) const {
         index = index * level.count + block;
     }
     return rest == 0 ? std::optional(index) : std::nullopt;
+}
+
+std::int64_t Progression::index_from(std::int64_t value) const {
+    if (value <= start_)
+        return 0;
+    if (value > last())
+        return size();
+    std::int64_t rest = value - start_, index = 0;
+    for (std::size_t k = static_cast<std::size_t>(rank_); k-- > 0;) {
+        const Stored& level = levels_[k];
+        const std::int64_t block = std::min(rest / level.stride, level.count - 1);
+        rest -= block * level.stride;
+        index = index * level.count + block;
+        if (rest > level.inner_span) { // Between this block and the next one of its level.
+            ++index;
+            while (k-- > 0)
+                index *= levels_[k].count;
+            return index;
+        }
+    }
+    return index;
 }
 
 Progression Progression::shifted(std::int64_t offset) const {

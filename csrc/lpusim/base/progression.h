@@ -53,9 +53,14 @@ class Progression {
     /// The index of `value`, if it is one of the values.
     [[nodiscard]] std::optional<std::int64_t> find(std::int64_t value) const;
     [[nodiscard]] bool contains(std::int64_t value) const { return find(value).has_value(); }
+    /// The index of the least value that is not below `value`; size() if all are. Cost: linear in rank.
+    [[nodiscard]] std::int64_t index_from(std::int64_t value) const;
 
     /// The same progression, every value moved by `offset`.
     [[nodiscard]] Progression shifted(std::int64_t offset) const;
+    /// Blocks first_block .. first_block + count - 1 of the outermost level. Precondition: rank() > 0, and
+    /// they exist.
+    [[nodiscard]] Progression blocks(std::int64_t first_block, std::int64_t count) const;
     /// The same values in as few levels as possible: a level whose stride continues the one inside it joins
     /// it.
     [[nodiscard]] Progression merged() const;
@@ -79,7 +84,7 @@ class Progression {
     [[nodiscard]] std::size_t index_of(int k) const { return static_cast<std::size_t>(rank_ - 1 - k); }
     void push_outer(std::int64_t stride, std::int64_t count);
     void keep_blocks(std::int64_t first_block, std::int64_t count);
-    [[nodiscard]] Progression block(std::int64_t index) const;
+    [[nodiscard]] Progression block(std::int64_t index) const { return blocks(index, 1); }
 
     std::int64_t start_ = 0;
     int rank_ = 0;

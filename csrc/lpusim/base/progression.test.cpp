@@ -70,6 +70,33 @@ TEST_CASE("two blocks of three values each are six values in order") {
     CHECK_FALSE(p.find(25).has_value());
 }
 
+TEST_CASE("the index from a value on is that of the least value not below it") {
+    const Progression p(5, {{10, 2}, {2, 3}}); // 5 7 9 | 15 17 19
+    CHECK(p.index_from(-1) == 0);
+    CHECK(p.index_from(5) == 0);
+    CHECK(p.index_from(6) == 1);
+    CHECK(p.index_from(9) == 2);
+    CHECK(p.index_from(10) == 3); // In the gap between the blocks.
+    CHECK(p.index_from(19) == 5);
+    CHECK(p.index_from(20) == 6);
+    Generator draw{20260101};
+    for (int round = 0; round < 300; ++round) {
+        const Progression any = draw.progression();
+        const auto values = values_of(any);
+        for (std::int64_t value = any.first() - 2; value <= any.last() + 2; ++value) {
+            const auto least = std::lower_bound(values.begin(), values.end(), value);
+            REQUIRE(any.index_from(value) == least - values.begin());
+        }
+    }
+}
+
+TEST_CASE("some blocks of the outermost level") {
+    const Progression p(5, {{10, 4}, {2, 3}});
+    CHECK((p.blocks(1, 2) == Progression(15, {{10, 2}, {2, 3}})));
+    CHECK((p.blocks(3, 1) == Progression(35, {{2, 3}})));
+    CHECK((p.blocks(0, 4) == p));
+}
+
 TEST_CASE("a progression refuses what it cannot mean") {
     CHECK_THROWS_AS((build(0, {{1, 0}})), ValueError);
     CHECK_THROWS_AS((build(0, {{2, 3}, {1, 3}})), ValueError); // 0 1 2 | 2 3 4: blocks touch.

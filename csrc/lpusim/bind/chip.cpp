@@ -157,6 +157,8 @@ Dict<py::object> queue_spans(const chip::Program& program, const chip::ChipSpec&
     std::vector<std::int64_t> queue, label, start_ps, duration_ps;
     for (const chip::QueueSpan& span : chip::queue_spans(program, spec)) {
         std::string name = chip::to_string(span.queue);
+        if (span.lane > 0)
+            name += " (" + std::to_string(span.lane + 1) + ")";
         if (queues.empty() || queues.back() != name) {
             queues.push_back(std::move(name));
         }

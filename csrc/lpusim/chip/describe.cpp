@@ -44,9 +44,8 @@ class Describer {
     [[nodiscard]] std::string complaint() const {
         const std::string address = std::to_string(violation_.address);
         switch (violation_.kind) {
-        case ViolationClass::QueueOrder:
-            return "issues before its queue is done with " + other() +
-                   "; a queue issues in program order, one instruction a cycle";
+        case ViolationClass::QueueBusy:
+            return "issues in the same cycle as " + other() + "; a queue issues one instruction a cycle";
         case ViolationClass::QueueParked:
             return "issues while its queue is parked by " + other() + ", until cycle " +
                    std::to_string(released_at());
@@ -123,17 +122,9 @@ class Describer {
 
     /// Keeps in `best` the instance of `run` nearest to cycle `wanted` (counted from its issue).
     static void keep_nearest(Near& best, const QueueRun& run, std::int64_t wanted) {
-        std::int64_t low = 0, high = run.issue.size() - 1; // The first instance at `wanted` or later, if any.
-        while (low < high) {
-            const std::int64_t middle = low + (high - low) / 2;
-            if (run.issue.at(middle) < wanted) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        for (const std::int64_t repeat : {low - 1, low}) {
-            if (repeat < 0)
+        const std::int64_t after = run.issue.index_from(wanted);
+        for (const std::int64_t repeat : {after - 1, after}) {
+            if (repeat < 0 || repeat == run.issue.size())
                 continue;
             const std::int64_t late = run.issue.at(repeat) - wanted;
             if (best.run == nullptr || std::abs(late) < std::abs(best.late_cycles))

@@ -12,13 +12,12 @@ namespace lpusim::chip {
 /// the violation, and which of several instances is named when two clash (always the greater in queue, run,
 /// repeat).
 enum class ViolationClass : std::uint8_t {
-    QueueOrder,   ///< A run starts before an earlier run of its queue has issued its last [first issue of the
-                  ///< run].
-    QueueParked,  ///< First issue after a Sync comes before the queue is free again [that issue].
-    SyncLost,     ///< A Sync that no Notify releases [the Sync's issue].
-    AddressRange, ///< SRAM address, weight column or accumulator slot outside [access, load, accumulate].
-    StreamEmpty,  ///< A read finds nothing on the (first such) stream of its group [read].
-    OperandGone,  ///< A chained ALU result or an MXM column sum is not there in this very cycle [read].
+    QueueBusy,       ///< Two instances of one queue issue in one cycle [issue].
+    QueueParked,     ///< An issue after a Sync and before its queue is free again [the first such issue].
+    SyncLost,        ///< A Sync that no Notify releases [the Sync's issue].
+    AddressRange,    ///< SRAM address, weight column or accumulator slot outside [access, load, accumulate].
+    StreamEmpty,     ///< A read finds nothing on the (first such) stream of its group [read].
+    OperandGone,     ///< A chained ALU result or an MXM column sum is not there in this very cycle [read].
     StreamCollision, ///< Two drives of one cell in one cycle [drive].
     BankConflict,    ///< A read and a write of one slice hit one bank in one cycle [access].
     ShadowBusy,      ///< Loading a column that awaits install, or while an install is under way [load].
@@ -31,7 +30,7 @@ enum class ViolationClass : std::uint8_t {
 /// with.
 struct ScheduleViolation {
     std::int64_t tau = 0;
-    ViolationClass kind = ViolationClass::QueueOrder;
+    ViolationClass kind = ViolationClass::QueueBusy;
     QueueId queue;
     std::int64_t run = 0;
     std::int64_t repeat = 0;
@@ -40,8 +39,8 @@ struct ScheduleViolation {
     /// AddressRange, BankConflict: the named instance's SRAM address (or slot, or first column). ShadowBusy:
     /// its first column. OperandGone: the ALU or plane it waits for. Elsewhere -1.
     std::int64_t address = -1;
-    /// QueueOrder: the lowest earlier run that is not done, and its last instance. QueueParked: the Sync.
-    /// StreamCollision: the least drive of the cell. BankConflict: the other access. Elsewhere empty.
+    /// QueueBusy: the least instance of the queue in that cycle. QueueParked: the Sync. StreamCollision: the
+    /// least drive of the cell. BankConflict: the other access. Elsewhere empty.
     std::optional<QueueId> other_queue;
     std::int64_t other_run = -1;
     std::int64_t other_repeat = -1;

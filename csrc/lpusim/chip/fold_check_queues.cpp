@@ -1,53 +1,100 @@
-#include "lpusim/chip/fold_checks.h"
-
 #include <algorithm>
 
-namespace lpusim::chip {
-std::optional<ScheduleViolation> check_queues(const std::vector<QueueRun>& runs, const ChipSpec& spec) {
-    struct Tail {
-        std::int64_t last_issue = -1;
-        std::int64_t parked_until = 0;
-        const QueueRun* parking = nullptr;
-    };
-    std::vector<std::int64_t> notifies;
-    for (const QueueRun& run : runs) {
-        if (run.use.barrier == BarrierRole::Notify)
-            notifies.push_back(run.use.issue);
-    }
-    std::sort(notifies.begin(), notifies.end());
+#include "lpusim/chip/fold_checks.h"
+#include "lpusim/chip/fold_intervals.h"
 
-    const QueueNumbers numbers(spec);
-    std::vector<Tail> tails(numbers.count());
-    std::optional<ScheduleViolation> first;
-    for (const QueueRun& run : runs) {
-        Tail& tail = tails[numbers.of(run.use.queue)];
-        const std::int64_t start = run.issue.first();
-        if (tail.last_issue >= start) {
-            keep_first(first, run.violation(ViolationClass::QueueOrder, start, 0));
-        } else if (tail.parked_until > start) {
-            ScheduleViolation broken = run.violation(ViolationClass::QueueParked, start, 0);
-            name_other(broken, *tail.parking, 0);
-            keep_first(first, broken);
+namespace lpusim::chip {
+namespace {
+
+class QueueChecker {
+  public:
+    QueueChecker(const std::vector<QueueRun>& runs, const ChipSpec& spec) : runs_(runs), spec_(spec) {
+        for (const QueueRun& run : runs) {
+            if (run.use.barrier == BarrierRole::Notify)
+                notifies_.push_back(run.use.issue);
         }
-        tail.last_issue = std::max(tail.last_issue, run.issue.last());
-        tail.parked_until = 0;
-        if (run.use.barrier == BarrierRole::Sync) {
-            const auto notify = std::lower_bound(notifies.begin(), notifies.end(), start);
-            if (notify == notifies.end()) {
-                keep_first(first, run.violation(ViolationClass::SyncLost, start, 0));
-            } else {
-                tail.parked_until = *notify + spec.sync_latency_cycles;
-                tail.parking = &run;
+        std::sort(notifies_.begin(), notifies_.end());
+    }
+
+    std::optional<ScheduleViolation> check() {
+        const QueueNumbers numbers(spec_);
+        std::vector<std::vector<std::size_t>> queues(numbers.count());
+        for (std::size_t index = 0; index < runs_.size(); ++index)
+            queues[numbers.of(runs_[index].use.queue)].push_back(index);
+        for (const std::vector<std::size_t>& queue : queues) {
+            IntervalIndex times;
+            for (const std::size_t index : queue)
+                times.add(runs_[index].issue.first(), runs_[index].issue.last(), index);
+            times.build();
+            check_pairs(times);
+            check_syncs(times);
+        }
+        return first_;
+    }
+
+  private:
+    /// Meets every two runs that overlap in time, unless a violation is known that theirs cannot precede.
+    void check_pairs(const IntervalIndex& times) {
+        std::vector<std::size_t> open;
+        for (const IntervalIndex::Entry& entry : times.entries()) {
+            const QueueRun& next = runs_[entry.payload];
+            if (first_ && std::tuple(entry.first, ViolationClass::QueueBusy, next.use.queue, next.run) >=
+                              std::tuple(first_->tau, first_->kind, first_->queue, first_->run)) {
+                continue;
             }
+            std::erase_if(open, [&](std::size_t at) { return runs_[at].issue.last() < entry.first; });
+            for (const std::size_t at : open)
+                check_pair(runs_[std::min(at, entry.payload)], runs_[std::max(at, entry.payload)]);
+            open.push_back(entry.payload);
         }
     }
-    if (first && first->kind == ViolationClass::QueueOrder) {
-        const auto other = std::find_if(runs.begin(), runs.end(), [&](const QueueRun& earlier) {
-            return earlier.use.queue == first->queue && earlier.issue.last() >= first->tau;
-        });
-        name_other(*first, *other, other->issue.size() - 1);
+
+    void check_pair(const QueueRun& lesser, const QueueRun& greater) {
+        const auto tau = first_common(lesser.issue, greater.issue);
+        if (!tau)
+            return;
+        ScheduleViolation busy =
+            greater.violation(ViolationClass::QueueBusy, *tau, *greater.issue.find(*tau));
+        name_other(busy, lesser, *lesser.issue.find(*tau));
+        keep_first(first_, busy);
     }
-    return first;
+
+    void check_syncs(const IntervalIndex& times) {
+        for (const IntervalIndex::Entry& entry : times.entries()) {
+            const QueueRun& sync = runs_[entry.payload];
+            if (sync.use.barrier != BarrierRole::Sync)
+                continue;
+            if (first_ && first_->tau < entry.first)
+                return; // Nothing from here on is as early.
+            const auto notify = std::lower_bound(notifies_.begin(), notifies_.end(), entry.first);
+            if (notify == notifies_.end()) {
+                keep_first(first_, sync.violation(ViolationClass::SyncLost, entry.first, 0));
+                continue;
+            }
+            const std::int64_t free_at = *notify + spec_.sync_latency_cycles;
+            times.for_each_touching(entry.first + 1, free_at - 1, [&](std::size_t index) {
+                const QueueRun& run = runs_[index];
+                const std::int64_t repeat = run.issue.index_from(entry.first + 1);
+                const std::int64_t tau = run.issue.at(repeat);
+                if (tau >= free_at)
+                    return;
+                ScheduleViolation parked = run.violation(ViolationClass::QueueParked, tau, repeat);
+                name_other(parked, sync, 0);
+                keep_first(first_, parked);
+            });
+        }
+    }
+
+    const std::vector<QueueRun>& runs_;
+    const ChipSpec& spec_;
+    std::vector<std::int64_t> notifies_;
+    std::optional<ScheduleViolation> first_;
+};
+
+} // namespace
+
+std::optional<ScheduleViolation> check_queues(const std::vector<QueueRun>& runs, const ChipSpec& spec) {
+    return QueueChecker(runs, spec).check();
 }
 
 } // namespace lpusim::chip

@@ -6,12 +6,13 @@
 #include "lpusim/chip/fold_runs.h"
 
 /// The rules that need no streams: queues, barriers, addresses, banks and weight buffers, for whole runs.
-/// Each returns the first violation of its kind. Cost: n log n in queue runs; constant in repeat counts, but
-/// a plane looks at each load between two installs (at most one a column), and a run that walks through banks
-/// while another one does is followed step by step.
+/// Each returns the first violation of its kind. Cost: n log n in queue runs, and a meeting of two for runs
+/// of one queue that overlap in time; constant in repeat counts, but a plane looks at each load between two
+/// installs (at most one a column), loads and installs that overlap in time with periods that do not divide
+/// each other are followed step by step, and so is a run that walks through banks while another one does.
 namespace lpusim::chip {
 
-/// QueueOrder, QueueParked, SyncLost.
+/// QueueBusy, QueueParked, SyncLost.
 [[nodiscard]] std::optional<ScheduleViolation> check_queues(const std::vector<QueueRun>& runs,
                                                             const ChipSpec& spec);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <numeric>
 #include <queue>
 #include <tuple>
 
@@ -14,11 +15,17 @@ namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-/// Actors that touch one slice or one plane, in order of time, and the first that is not finished.
+constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+
+/// Actors that touch one slice or one plane and are not finished, in order of their first cycle: a list
+/// through `after_` and `before_` of the executor.
 struct Pending {
-    std::vector<std::size_t> actors;
-    std::size_t head = 0;
+    std::size_t head = kNone;
 };
+
+/// What is still to be installed into one plane: (cycle, actor), earliest first; entries go stale.
+using Installs = std::priority_queue<std::pair<std::int64_t, std::size_t>,
+                                     std::vector<std::pair<std::int64_t, std::size_t>>, std::greater<>>;
 
 /// Decides what may go next, and how far ahead.
 class Executor {
@@ -28,9 +35,11 @@ class Executor {
         : program_(program), runs_(runs), work_(program, spec, runs, sources, std::move(memory)),
           producer_(runs.size(), 0), slice_reads_(static_cast<std::size_t>(spec.mem_slices())),
           slice_writes_(static_cast<std::size_t>(spec.mem_slices())),
+          plane_accumulates_(static_cast<std::size_t>(spec.mxm_planes())),
           plane_installs_(static_cast<std::size_t>(spec.mxm_planes())) {
         for (std::size_t index = 0; index < runs.size(); ++index)
             add_actors(index);
+        link_pending();
     }
 
     Memory run(const Progress& progress) {
@@ -55,7 +64,10 @@ class Executor {
                 next.emplace(actor.next_tau, actor.work, index);
             } else {
                 actor.next_tau = kNever;
+                unlink(index);
             }
+            if (actor.work == Work::Install && actor.next_tau != kNever)
+                plane_installs_[plane_of(actor)].emplace(actor.next_tau, index);
             if (progress && done - reported > 1 << 14) {
                 progress(done, total);
                 reported = done;
@@ -88,12 +100,10 @@ class Executor {
             return AffineAddress(what(index), base, side);
         };
         if (use.sram_read) {
-            slice_reads_[static_cast<std::size_t>(use.sram_read->slice)].actors.push_back(actors_.size());
             add(index, Work::Read, use.sram_read->offset,
                 address(use.sram_read->address, AffineAddress::Side::Read), true);
         }
         if (use.sram_write) {
-            slice_writes_[static_cast<std::size_t>(use.sram_write->slice)].actors.push_back(actors_.size());
             add(index, Work::Write, use.sram_write->offset,
                 address(use.sram_write->address, AffineAddress::Side::Write), false);
         }
@@ -104,7 +114,8 @@ class Executor {
                 add(index, Work::Load, use.plane->offset, inside, false);
                 break;
             case PlaneUse::Kind::Install:
-                plane_installs_[static_cast<std::size_t>(use.plane->plane)].actors.push_back(actors_.size());
+                plane_installs_[static_cast<std::size_t>(use.plane->plane)].emplace(
+                    runs_[index].issue.first() + use.plane->done_offset, actors_.size());
                 add(index, Work::Install, use.plane->done_offset, inside, false);
                 break;
             case PlaneUse::Kind::Activate:
@@ -120,6 +131,48 @@ class Executor {
         }
     }
 
+    /// The list that an actor stands in while it is not finished; null: in none.
+    [[nodiscard]] Pending* pending_of(const Actor& actor) {
+        switch (actor.work) {
+        case Work::Read:
+            return &slice_reads_[slice_of(actor)];
+        case Work::Write:
+            return &slice_writes_[slice_of(actor)];
+        case Work::Accumulate:
+            return &plane_accumulates_[plane_of(actor)];
+        default:
+            return nullptr;
+        }
+    }
+
+    void link_pending() {
+        before_.assign(actors_.size(), kNone);
+        after_.assign(actors_.size(), kNone);
+        std::vector<std::size_t> latest_first(actors_.size());
+        std::iota(latest_first.begin(), latest_first.end(), std::size_t{0});
+        std::stable_sort(latest_first.begin(), latest_first.end(), [this](std::size_t a, std::size_t b) {
+            return actors_[a].next_tau > actors_[b].next_tau;
+        });
+        for (const std::size_t index : latest_first) {
+            Pending* pending = pending_of(actors_[index]);
+            if (pending == nullptr)
+                continue;
+            after_[index] = pending->head;
+            if (pending->head != kNone)
+                before_[pending->head] = index;
+            pending->head = index;
+        }
+    }
+
+    void unlink(std::size_t index) {
+        Pending* pending = pending_of(actors_[index]);
+        if (pending == nullptr)
+            return;
+        (before_[index] == kNone ? pending->head : after_[before_[index]]) = after_[index];
+        if (after_[index] != kNone)
+            before_[after_[index]] = before_[index];
+    }
+
     // ---- how far an actor may go
 
     /// Instances from the cursor on that can be done now; at least 1 for the earliest pending instance.
@@ -133,29 +186,30 @@ class Executor {
             return 0;
         const std::int64_t last_tau = tau_at(actor, end - 1);
         std::int64_t limit = kNever; // The last cycle that may be done.
-        if (actor.work == Work::Read) {
+        switch (actor.work) {
+        case Work::Install:
+            limit = actor.next_tau;
+            break;
+        case Work::Load:
+        case Work::Activate:
+            limit = next_install(actor) - 1;
+            break;
+        case Work::Accumulate:
+            limit = first_overlap(plane_accumulates_[plane_of(actor)], actor, last_tau) - 1;
+            break;
+        case Work::Compute:
+            break;
+        case Work::Read:
             limit = first_overlap(slice_writes_[slice_of(actor)], actor, last_tau);
-        } else if (actor.work == Work::Write) {
-            limit = first_overlap(slice_reads_[slice_of(actor)], actor, last_tau);
-            if (limit != kNever)
-                --limit;
-        } else if (actor.work == Work::Activate) {
-            limit = next_install(actor);
-            if (limit != kNever)
-                --limit;
+            break;
+        case Work::Write:
+            limit = std::min(first_overlap(slice_reads_[slice_of(actor)], actor, last_tau),
+                             first_overlap(slice_writes_[slice_of(actor)], actor, last_tau)) -
+                    1;
+            break;
         }
-        if (last_tau > limit) {
-            std::int64_t low = actor.cursor, high = end; // Instances below `low` may, from `high` on may not.
-            while (low < high) {
-                const std::int64_t middle = low + (high - low) / 2;
-                if (tau_at(actor, middle) <= limit) {
-                    low = middle + 1;
-                } else {
-                    high = middle;
-                }
-            }
-            end = low;
-        }
+        if (last_tau > limit)
+            end = std::min(end, runs_[actor.run].issue.index_from(limit - actor.offset + 1));
         return end - actor.cursor;
     }
 
@@ -180,36 +234,42 @@ class Executor {
                                                                  : use.sram_write->slice);
     }
 
-    void skip_finished(Pending& pending) const {
-        while (pending.head < pending.actors.size() &&
-               actors_[pending.actors[pending.head]].next_tau == kNever) {
-            ++pending.head;
-        }
+    [[nodiscard]] std::size_t plane_of(const Actor& actor) const {
+        return static_cast<std::size_t>(runs_[actor.run].use.plane->plane);
     }
 
-    /// The first pending cycle of an actor in `pending` whose addresses may overlap, if it is not after
-    /// `last_tau`.
-    [[nodiscard]] std::int64_t first_overlap(Pending& pending, const Actor& actor,
+    /// The first pending cycle of another actor in `pending` whose addresses may overlap, or kNever if that
+    /// is after `last_tau`. Looks at runs that have started and at what starts until `last_tau`, but only so
+    /// many.
+    [[nodiscard]] std::int64_t first_overlap(const Pending& pending, const Actor& actor,
                                              std::int64_t last_tau) const {
-        constexpr std::size_t kLookAhead = 64; // Beyond that, any pending work counts as overlapping.
-        skip_finished(pending);
-        for (std::size_t at = pending.head; at < pending.actors.size(); ++at) {
-            const Actor& other = actors_[pending.actors[at]];
-            if (other.next_tau > last_tau)
-                return kNever;
+        constexpr int kLookAhead = 64;
+        std::int64_t first = kNever;
+        int looked_at = 0;
+        for (std::size_t at = pending.head; at != kNone; at = after_[at]) {
+            const Actor& other = actors_[at];
+            const std::int64_t starts_at = runs_[other.run].issue.first() + other.offset;
+            if (starts_at > std::min(last_tau, first))
+                break;
+            // Whatever stands further back starts no earlier, and nothing is pending before `actor`: at its
+            // own cycle only writes, which come after a read.
+            if (++looked_at > kLookAhead) {
+                const std::int64_t next = actor.next_tau + (actor.work == Work::Read ? 0 : 1);
+                return std::min(first, std::max(starts_at, next));
+            }
             const bool apart =
                 other.range.greatest < actor.range.least || actor.range.greatest < other.range.least;
-            if (!apart || at - pending.head == kLookAhead)
-                return other.next_tau;
+            if (!apart && &other != &actor)
+                first = std::min(first, other.next_tau);
         }
-        return kNever;
+        return first > last_tau ? kNever : first;
     }
 
     [[nodiscard]] std::int64_t next_install(const Actor& actor) {
-        Pending& pending = plane_installs_[static_cast<std::size_t>(runs_[actor.run].use.plane->plane)];
-        skip_finished(pending);
-        return pending.head == pending.actors.size() ? kNever
-                                                     : actors_[pending.actors[pending.head]].next_tau;
+        Installs& installs = plane_installs_[plane_of(actor)];
+        while (!installs.empty() && actors_[installs.top().second].next_tau != installs.top().first)
+            installs.pop();
+        return installs.empty() ? kNever : installs.top().first;
     }
 
     const Program& program_;
@@ -217,7 +277,9 @@ class Executor {
     FoldWork work_;
     std::vector<Actor> actors_;
     std::vector<std::size_t> producer_; ///< by run: the actor whose cursor says what is there
-    std::vector<Pending> slice_reads_, slice_writes_, plane_installs_;
+    std::vector<Pending> slice_reads_, slice_writes_, plane_accumulates_;
+    std::vector<Installs> plane_installs_;
+    std::vector<std::size_t> before_, after_; ///< by actor: its neighbours in its list
 };
 
 } // namespace

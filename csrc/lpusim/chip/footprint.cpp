@@ -14,18 +14,26 @@
 namespace lpusim::chip {
 namespace {
 
-/// Calls visit(address) for every address a run touches, levels that stay in place left out.
+/// Calls visit(address, cycle) for every address a run touches, levels that stay in place left out.
 template <class Visit>
-void for_addresses(const InstructionRun& run, std::size_t level, std::int64_t address, const Visit& visit) {
+void for_addresses(const InstructionRun& run, std::size_t level, std::int64_t address, std::int64_t cycle,
+                   const Visit& visit) {
     if (level == run.repeat.size()) {
-        visit(address);
+        visit(address, cycle);
         return;
     }
-    const std::int64_t stride = run.repeat[level].address_stride;
-    const std::int64_t count = stride == 0 ? 1 : run.repeat[level].count;
-    for (std::int64_t i = 0; i < count; ++i)
-        for_addresses(run, level + 1, address + i * stride, visit);
+    const Level& repeat = run.repeat[level];
+    const std::int64_t count = repeat.address_stride == 0 ? 1 : repeat.count;
+    for (std::int64_t i = 0; i < count; ++i) {
+        for_addresses(run, level + 1, address + i * repeat.address_stride, cycle + i * repeat.cycles, visit);
+    }
 }
+
+/// The first run in time that touches an accumulator slot, if any does.
+struct SlotUse {
+    std::int64_t cycle = 0;
+    const QueueRun* run = nullptr;
+};
 
 class FootprintBuilder {
   public:
@@ -42,8 +50,9 @@ class FootprintBuilder {
         made_.shadows.resize(planes);
         made_.weights.resize(planes);
         made_.cycles = program_cycles(program_, spec_);
-        awaiting_.assign(planes, false);
-        started_.resize(planes);
+        last_loads_.resize(planes);
+        last_installs_.resize(planes);
+        first_uses_.resize(planes);
         for (const Tensor& tensor : program_.tensors)
             made_.tensors.push_back({tensor.name, {}, {}});
         for (const QueueRun& run : runs_) {
@@ -73,11 +82,8 @@ class FootprintBuilder {
                          {match.keys.first(), match.keys.last()});
         }));
         include_parks();
-        for (const bool left : awaiting_) {
-            if (left)
-                throw ScheduleError(
-                    "a program that leaves loaded weights without an install cannot be followed");
-        }
+        require_installs();
+        require_starts();
         return std::move(made_);
     }
 
@@ -140,12 +146,12 @@ class FootprintBuilder {
         switch (use.kind) {
         case PlaneUse::Kind::Load:
             made_.shadows[plane].include(first, last);
-            awaiting_[plane] = true;
+            last_loads_[plane].include(first, last);
             break;
         case PlaneUse::Kind::Install:
             made_.shadows[plane].include(first, done - 1);
             made_.weights[plane].include(run.issue.first() + use.done_offset, done);
-            awaiting_[plane] = false;
+            last_installs_[plane].include(first, last);
             break;
         case PlaneUse::Kind::Activate:
             made_.weights[plane].include(first, last);
@@ -156,22 +162,41 @@ class FootprintBuilder {
         }
     }
 
-    /// Slots that a run adds to must have been started by this program.
+    /// Notes where a run is the first in time to touch a slot.
     void include_accumulators(const QueueRun& run, std::size_t plane) {
-        auto& started = started_[plane];
-        started.resize(static_cast<std::size_t>(spec_.mxm_accumulator_vectors), false);
+        auto& first_uses = first_uses_[plane];
+        first_uses.resize(static_cast<std::size_t>(spec_.mxm_accumulator_vectors));
         const auto& order = std::get<MxmAccumulate>(what(run).instruction);
-        for_addresses(what(run), 0, order.slot, [&](std::int64_t slot) {
-            const auto at = static_cast<std::size_t>(slot);
-            if (order.start) {
-                started[at] = true;
-            } else if (!started[at]) {
+        for_addresses(what(run), 0, order.slot, run.issue.first(),
+                      [&](std::int64_t slot, std::int64_t cycle) {
+                          SlotUse& use = first_uses[static_cast<std::size_t>(slot)];
+                          if (use.run == nullptr || cycle < use.cycle)
+                              use = {cycle, &run};
+                      });
+    }
+
+    /// What is loaded must be installed by this program: the last load comes before the last install.
+    void require_installs() const {
+        for (std::size_t plane = 0; plane < last_loads_.size(); ++plane) {
+            if (last_loads_[plane].used() && last_loads_[plane].last > last_installs_[plane].last)
                 throw ScheduleError(
-                    "run " + std::to_string(run.run) + " on " + to_string(run.use.queue) +
-                    " adds to accumulator " + std::to_string(slot) +
-                    " that no earlier run of the program starts, so it cannot follow another program");
+                    "a program that leaves loaded weights without an install cannot be followed");
+        }
+    }
+
+    /// Slots that a run adds to must have been started by this program.
+    void require_starts() const {
+        for (const auto& first_uses : first_uses_) {
+            for (std::size_t slot = 0; slot < first_uses.size(); ++slot) {
+                const QueueRun* run = first_uses[slot].run;
+                if (run != nullptr && !std::get<MxmAccumulate>(what(*run).instruction).start) {
+                    throw ScheduleError("run " + std::to_string(run->run) + " on " +
+                                        to_string(run->use.queue) + " adds to accumulator " +
+                                        std::to_string(slot) +
+                                        " before the program starts it, so it cannot follow another program");
+                }
             }
-        });
+        }
     }
 
     /// A queue that waits at a sync is in use until it is free again.
@@ -197,8 +222,8 @@ class FootprintBuilder {
     QueueNumbers numbers_;
     std::vector<QueueRun> runs_;
     Footprint made_;
-    std::vector<bool> awaiting_;
-    std::vector<std::vector<bool>> started_;
+    std::vector<UseSpan> last_loads_, last_installs_; ///< by plane
+    std::vector<std::vector<SlotUse>> first_uses_;    ///< by plane and accumulator slot
 };
 
 /// Raises `offset` until every use in `next` comes after the use of the same thing in `before`.

@@ -63,7 +63,8 @@ struct LaneMap {
 };
 
 /// A whole schedule of one chip, or of several equal ones on one clock: every run with its absolute issue
-/// cycle, and the tensors it reads and leaves in SRAM.
+/// cycle, and the tensors it reads and leaves in SRAM. A queue issues its runs merged by time, whatever their
+/// order here; the order names runs and breaks ties.
 struct Program {
     std::vector<InstructionRun> runs;
     std::vector<Tensor> tensors;
@@ -80,8 +81,9 @@ struct Program {
 /// never in repeat counts.
 void validate(const Program& program, const ChipSpec& spec);
 
-/// Bytes of instruction text all queues fetch: one instruction a run and queue plus one Repeat a level,
-/// or, where the spec has no nested repeat, unrolled but for an innermost level that moves no address.
+/// Bytes of instruction text all queues fetch: one instruction a run and queue plus one Repeat a level (where
+/// runs of a queue interleave, a Repeat around the block of them is charged once for each), or, where the
+/// spec has no nested repeat, unrolled but for an innermost level that moves no address.
 [[nodiscard]] std::int64_t fetch_bytes(const Program& program, const ChipSpec& spec);
 
 } // namespace lpusim::chip

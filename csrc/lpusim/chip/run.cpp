@@ -40,6 +40,24 @@ std::vector<QueueSpan> queue_spans(const Program& program, const ChipSpec& spec)
     std::sort(spans.begin(), spans.end(), [](const QueueSpan& a, const QueueSpan& b) {
         return std::tie(a.queue, a.first_cycle, a.run) < std::tie(b.queue, b.first_cycle, b.run);
     });
+    std::vector<std::int64_t> free_at; // By lane of the queue at hand.
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+        QueueSpan& span = spans[i];
+        if (i > 0 && !(span.queue == spans[i - 1].queue))
+            free_at.clear();
+        const auto lane = std::find_if(free_at.begin(), free_at.end(),
+                                       [&](std::int64_t cycle) { return cycle <= span.first_cycle; });
+        span.lane = lane - free_at.begin();
+        const std::int64_t end = span.first_cycle + span.duration_cycles;
+        if (lane == free_at.end()) {
+            free_at.push_back(end);
+        } else {
+            *lane = end;
+        }
+    }
+    std::stable_sort(spans.begin(), spans.end(), [](const QueueSpan& a, const QueueSpan& b) {
+        return std::tie(a.queue, a.lane) < std::tie(b.queue, b.lane);
+    });
     return spans;
 }
 

@@ -43,11 +43,12 @@ struct QueueSpan {
     std::int64_t run = 0;
     std::int64_t first_cycle = 0;
     std::int64_t duration_cycles = 0; ///< from the first issue to just after the last
+    std::int64_t lane = 0; ///< spans of one queue and lane do not overlap; 0 but where runs interleave
 
     friend bool operator==(const QueueSpan&, const QueueSpan&) = default;
 };
 
-/// One row for each run and queue, by queue, then time. Precondition: the program is valid.
+/// One row for each run and queue, by queue, then lane, then time. Precondition: the program is valid.
 [[nodiscard]] std::vector<QueueSpan> queue_spans(const Program& program, const ChipSpec& spec);
 
 } // namespace lpusim::chip

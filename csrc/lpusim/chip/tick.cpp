@@ -23,17 +23,12 @@ struct Source {
     std::int64_t run = 0;
     const InstructionRun* what = nullptr;
     RunUse use;
-    std::int64_t last_issue = 0;
+    std::size_t queue = 0; ///< index into the queues
     std::vector<std::int64_t> indices;
     std::int64_t flat = 0;
     std::int64_t next_issue = 0;
     std::int64_t address = 0;       ///< added to the first instance's address, column or slot
     std::int64_t write_address = 0; ///< added to the first instance's write address
-    // What went before on the same queue.
-    std::int64_t unfinished_until = kNever; ///< last issue of all earlier runs
-    std::int64_t parked_until = 0;
-    std::int64_t parking_run = -1;
-    bool never_released = false;
 
     /// Moves on to the next instance; false after the last one.
     bool advance() {
@@ -64,6 +59,13 @@ struct Instance {
     std::vector<std::uint8_t> operands[2];
     std::vector<std::uint8_t> result;
     std::vector<std::int32_t> sums;
+};
+
+struct Queue {
+    std::int64_t issued_at = kNever;
+    std::int64_t issued = 0; ///< the least instance of that cycle
+    std::int64_t parked_until = 0;
+    std::int64_t parking_run = -1;
 };
 
 /// What can happen in a cycle, in the order in which it does.
@@ -161,9 +163,6 @@ class Machine {
                 progress(tau_, end);
             }
         }
-        if (error_ && error_->kind == ViolationClass::QueueOrder) {
-            name_unfinished(*error_);
-        }
         result.error = error_;
         if (values_ && !error_) {
             result.memory = std::move(memory_);
@@ -185,7 +184,7 @@ class Machine {
     [[nodiscard]] std::int64_t lifetime() const { return positions_ + 1; }
 
     void prepare_sources() {
-        std::vector<std::int64_t> notifies;
+        std::map<QueueId, std::size_t> numbers;
         for (std::size_t number = 0; number < program_.runs.size(); ++number) {
             const InstructionRun& run = program_.runs[number];
             for (std::int64_t slice = 0; slice < run.slices.count; ++slice) {
@@ -193,17 +192,17 @@ class Machine {
                 source.run = static_cast<std::int64_t>(number);
                 source.what = &run;
                 source.use = use_of(run, slice, spec_);
+                source.queue = numbers.emplace(source.use.queue, numbers.size()).first->second;
                 source.next_issue = source.use.issue;
-                source.last_issue = source.use.issue + repeat_span_cycles(run);
                 source.indices.assign(run.repeat.size(), 0);
                 sources_.push_back(std::move(source));
             }
             if (std::holds_alternative<Notify>(run.instruction)) {
-                notifies.push_back(run.issue);
+                notifies_.push_back(run.issue);
             }
         }
-        std::sort(notifies.begin(), notifies.end());
-        link_queues(notifies);
+        queues_.resize(numbers.size());
+        std::sort(notifies_.begin(), notifies_.end());
         waiting_.resize(sources_.size());
         for (std::size_t i = 0; i < waiting_.size(); ++i) {
             waiting_[i] = static_cast<std::int64_t>(i);
@@ -214,31 +213,6 @@ class Machine {
         });
         for (auto& phase : due_) {
             phase.resize(static_cast<std::size_t>(latency_max() + 1));
-        }
-    }
-
-    /// Tells each source what precedes it on its queue.
-    void link_queues(const std::vector<std::int64_t>& notifies) {
-        struct Tail {
-            std::int64_t last_issue = kNever;
-            std::int64_t parked_until = 0;
-            std::int64_t parking_run = -1;
-        };
-        std::map<QueueId, Tail> tails;
-        for (Source& next : sources_) {
-            Tail& tail = tails[next.use.queue];
-            next.unfinished_until = tail.last_issue;
-            next.parked_until = std::exchange(tail.parked_until, 0);
-            next.parking_run = std::exchange(tail.parking_run, -1);
-            tail.last_issue = std::max(tail.last_issue, next.last_issue);
-            if (next.use.barrier == BarrierRole::Sync) {
-                const auto notify = std::lower_bound(notifies.begin(), notifies.end(), next.use.issue);
-                next.never_released = notify == notifies.end();
-                if (!next.never_released) {
-                    tail.parked_until = *notify + spec_.sync_latency_cycles;
-                    tail.parking_run = next.run;
-                }
-            }
         }
     }
 
@@ -326,7 +300,6 @@ class Machine {
 
     void issue_all() {
         while (!waiting_.empty() && source(waiting_.back()).use.issue == tau_) {
-            begin_source(waiting_.back());
             active_.push_back(waiting_.back());
             waiting_.pop_back();
         }
@@ -345,43 +318,6 @@ class Machine {
         }
     }
 
-    void begin_source(std::int64_t index) {
-        const Source& starting = source(index);
-        ScheduleViolation found;
-        found.tau = tau_;
-        found.queue = starting.use.queue;
-        found.run = starting.run;
-        if (starting.unfinished_until >= tau_) {
-            found.kind = ViolationClass::QueueOrder;
-            keep_first(error_, found);
-        } else if (starting.parked_until > tau_) {
-            found.kind = ViolationClass::QueueParked;
-            found.other_queue = starting.use.queue;
-            found.other_run = starting.parking_run;
-            found.other_repeat = 0;
-            keep_first(error_, found);
-        }
-        if (starting.never_released) {
-            found.kind = ViolationClass::SyncLost;
-            found.other_queue.reset();
-            found.other_run = -1;
-            found.other_repeat = -1;
-            keep_first(error_, found);
-        }
-    }
-
-    /// The lowest earlier run of the queue that has not issued its last when `found` starts.
-    void name_unfinished(ScheduleViolation& found) const {
-        for (const Source& earlier : sources_) {
-            if (earlier.use.queue == found.queue && earlier.last_issue >= found.tau) {
-                found.other_queue = earlier.use.queue;
-                found.other_run = earlier.run;
-                found.other_repeat = instance_count(*earlier.what) - 1;
-                return;
-            }
-        }
-    }
-
     void issue(std::int64_t index) {
         if (free_.empty()) {
             free_.push_back(static_cast<std::int64_t>(instances_.size()));
@@ -396,6 +332,7 @@ class Machine {
         issued.address = from.address;
         issued.write_address = from.write_address;
 
+        take_queue(id);
         const RunUse& use = from.use;
         if (use.stream_reads.size + use.moment_reads.size > 0 || use.moment_drive) {
             due(kOperandRead, 0).push_back(id);
@@ -421,6 +358,40 @@ class Machine {
         // Column sums are read in the cycle in which they show, so the instance that made them must still be
         // there.
         due(kRelease, use.last_offset).push_back(id);
+    }
+
+    /// One instruction a cycle, and none while a barrier keeps the queue.
+    void take_queue(std::int64_t id) {
+        const Instance& issued = instance(id);
+        const Source& from = source_of(issued);
+        Queue& queue = queues_[from.queue];
+        if (queue.issued_at == tau_) {
+            const Instance& least = instance(queue.issued);
+            const bool named = precedes(least, issued);
+            ScheduleViolation found = violation(ViolationClass::QueueBusy, named ? issued : least);
+            name_other(found, named ? least : issued);
+            keep_first(error_, found);
+            queue.issued = named ? queue.issued : id;
+        } else {
+            queue.issued_at = tau_;
+            queue.issued = id;
+        }
+        if (queue.parked_until > tau_) {
+            ScheduleViolation found = violation(ViolationClass::QueueParked, issued);
+            found.other_queue = from.use.queue;
+            found.other_run = queue.parking_run;
+            found.other_repeat = 0;
+            keep_first(error_, found);
+        }
+        if (from.use.barrier == BarrierRole::Sync) {
+            const auto notify = std::lower_bound(notifies_.begin(), notifies_.end(), tau_);
+            if (notify == notifies_.end()) {
+                keep_first(error_, violation(ViolationClass::SyncLost, issued));
+                return;
+            }
+            queue.parked_until = *notify + spec_.sync_latency_cycles;
+            queue.parking_run = from.run;
+        }
     }
 
     // ---- operands
@@ -677,6 +648,8 @@ class Machine {
     std::optional<ScheduleViolation> error_;
 
     std::vector<Source> sources_;
+    std::vector<Queue> queues_;
+    std::vector<std::int64_t> notifies_; ///< when each issues, ascending
     std::vector<std::int64_t> waiting_;
     std::vector<std::int64_t> active_;
     std::vector<Instance> instances_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "lpusim/base/errors.h"
 #include "lpusim/chip/describe.h"
@@ -30,14 +31,32 @@ constexpr std::array<Unit, 7> kUnits{
     }
 }
 
-/// The most queues of a kind occupied at once. On a legal program runs of one queue do not overlap.
+/// The most queues of a kind occupied at once.
 [[nodiscard]] std::int64_t occupied_peak(const std::vector<QueueRun>& runs, Unit unit) {
-    std::vector<std::pair<std::int64_t, std::int64_t>> changes; // (cycle, +1 or -1); ends sort before starts.
+    struct Span {
+        QueueId queue;
+        std::int64_t first = 0;
+        std::int64_t end = 0;
+    };
+    std::vector<Span> spans;
     for (const QueueRun& run : runs) {
-        if (run.use.queue.unit != unit)
-            continue;
-        changes.emplace_back(run.issue.first(), 1);
-        changes.emplace_back(run.issue.last() + 1, -1);
+        if (run.use.queue.unit == unit)
+            spans.push_back({run.use.queue, run.issue.first(), run.issue.last() + 1});
+    }
+    std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
+        return std::tie(a.queue, a.first) < std::tie(b.queue, b.first);
+    });
+    std::vector<std::pair<std::int64_t, std::int64_t>> changes; // (cycle, +1 or -1); ends sort before starts.
+    for (std::size_t begin = 0; begin < spans.size();) {
+        std::int64_t end = spans[begin].end; // Runs of one queue that interleave occupy it together.
+        std::size_t next = begin + 1;
+        for (; next < spans.size() && spans[next].queue == spans[begin].queue && spans[next].first <= end;
+             ++next) {
+            end = std::max(end, spans[next].end);
+        }
+        changes.emplace_back(spans[begin].first, 1);
+        changes.emplace_back(end, -1);
+        begin = next;
     }
     std::sort(changes.begin(), changes.end());
     std::int64_t now = 0, peak = 0;

@@ -14,7 +14,8 @@
 namespace lpusim::chip {
 
 /// How much of one kind of queue a program uses. A queue is occupied from the first to the last issue of a
-/// run, gaps between its repeats included; it is busy in the cycles in which it issues.
+/// run, gaps between its repeats included (once, where runs interleave); it is busy in the cycles in which it
+/// issues.
 struct UnitUse {
     Unit unit = Unit::Mem;
     std::int64_t queues = 0;        ///< on the chip
