@@ -481,8 +481,16 @@ def _check_inputs(program: Program, given: dict[str, Any]) -> list[tuple[str, ND
 def gemm(spec: ChipSpec, m: int, n: int, k: int, *, dtype: str = "int8") -> Program:
     """A matrix product `c = a @ w` as a legal schedule: `a` is `(m, k)`, `w` is `(k, n)`, `c` is `(m, n)`.
 
-    All planes of both hemispheres work; the next weight tile loads while the current one is in use. Sums are
-    exact modulo 2**32.
+    Weights and activations stream from SRAM to all planes of both hemispheres; the next weight tile loads
+    while the current one is in use. With many rows the planes of a hemisphere share its weights and split the
+    rows; with few rows every plane holds columns of its own and the streams are the bottleneck. Sums are exact
+    modulo 2**32.
+
+    The program takes fill + passes x pass + drain cycles. A pass (one tile of weights against one chunk of
+    rows) is the longer of the rows of a chunk and the loads of a tile (columns over load streams, plus one cycle to
+    install). Fill brings the first tile from SRAM into its plane, drain the last row from a plane to SRAM:
+    23 and 43 cycles plus hops on the default chip. So 1000 rows or more run at 97 % of the planes' peak or better
+    once there are 3,000 cycles of work, and one row at 20/21 of the streams' 20,480 bytes a cycle.
 
     Args:
         spec: The chip.
@@ -499,13 +507,13 @@ def gemm(spec: ChipSpec, m: int, n: int, k: int, *, dtype: str = "int8") -> Prog
         >>> program = gemm(ChipSpec(), m=1, n=8960, k=8320)
         >>> bound = 8960 * 8320 // ChipSpec().stream_bytes_per_cycle  # every weight once over the streams
         >>> bound, verify(program, ChipSpec()).cycles
-        (3640, 3925)
+        (3640, 3911)
     """
     if dtype != "int8":
         raise ValueError(f"dtype must be 'int8', got {dtype!r}; other types are not there yet")
     core = _core_of("spec", spec, ChipSpec)
     m, n, k = (whole_number(name, size, 1, _SIZE_MAX) for name, size in (("m", m), ("n", n), ("k", k)))
-    return Program(_core.chip.gemm(core, m=m, n=n, k=k))
+    return Program(_core.chip.gemm(core, m=m, n=n, k=k, dtype=dtype))
 
 
 def pointwise_add(spec: ChipSpec, vectors: int) -> Program:

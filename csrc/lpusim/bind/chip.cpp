@@ -244,6 +244,23 @@ void bind_run(py::module_& room) {
              py::arg("count"));
 }
 
+/// Throws ValueError for a name that is no type of an operand.
+chip::DType operand_type(const std::string& name) {
+    for (const chip::DType known : {chip::DType::Int8, chip::DType::Fp8, chip::DType::Fp16}) {
+        if (name == chip::to_string(known))
+            return known;
+    }
+    throw ValueError("dtype must be 'int8', 'fp8' or 'fp16', got '" + name + "'");
+}
+
+void bind_products(py::module_& room) {
+    room.def(
+        "gemm",
+        [](const chip::ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k,
+           const std::string& dtype) { return chip::gemm(spec, m, n, k, operand_type(dtype)); },
+        py::arg("spec"), py::kw_only(), py::arg("m"), py::arg("n"), py::arg("k"), py::arg("dtype"));
+}
+
 } // namespace
 
 void bind_chip(py::module_& core) {
@@ -259,7 +276,7 @@ void bind_chip(py::module_& core) {
              "What a legal program amounts to; raises ScheduleError with the first broken rule.");
     room.def("queue_spans", &queue_spans, py::arg("program"), py::arg("spec"),
              "When each run keeps each queue, as columns for a timeline.");
-    room.def("gemm", &chip::gemm, py::arg("spec"), py::kw_only(), py::arg("m"), py::arg("n"), py::arg("k"));
+    bind_products(room);
     room.def("pointwise_add", &chip::pointwise_add, py::arg("spec"), py::kw_only(), py::arg("vectors"));
 }
 

@@ -127,7 +127,7 @@ class FootprintBuilder {
     [[nodiscard]] bool occupies(const Tensor& tensor, std::int64_t slice,
                                 const AffineAddress::Range& range) const {
         return std::any_of(tensor.pieces.begin(), tensor.pieces.end(), [&](const TensorPiece& piece) {
-            std::int64_t slice_last = piece.slice + dtype_bytes(tensor.dtype) - 1,
+            std::int64_t slice_last = piece.slice + (dtype_bytes(tensor.dtype) - 1) * piece.byte_slices,
                          address_last = piece.address;
             for (const TensorLoop& loop : piece.loops) {
                 slice_last += (loop.count - 1) * loop.slice_stride;

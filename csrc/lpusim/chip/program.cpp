@@ -477,7 +477,12 @@ void check_tensor(const Tensor& tensor, std::int64_t chips, const ChipSpec& spec
     });
     const std::int64_t vectors_max = spec.mem_slices() * spec.mem_words_per_slice;
     for (const TensorPiece& piece : tensor.pieces) {
-        std::int64_t slice_low = piece.slice, slice_high = piece.slice + dtype_bytes(tensor.dtype) - 1;
+        need(piece.byte_slices >= 1 && piece.byte_slices <= spec.mem_slices_per_hemisphere, [&] {
+            return "the bytes of an element are from 1 to " + std::to_string(spec.mem_slices_per_hemisphere) +
+                   " slices apart, got " + std::to_string(piece.byte_slices);
+        });
+        std::int64_t slice_low = piece.slice,
+                     slice_high = piece.slice + (dtype_bytes(tensor.dtype) - 1) * piece.byte_slices;
         std::int64_t address_low = piece.address, address_high = piece.address;
         need(piece.row >= 0 && piece.row < kSideMax && piece.column >= 0 && piece.column < kSideMax,
              "a piece starts outside");

@@ -29,14 +29,15 @@ struct TensorPiece {
     std::int64_t column = 0;
     std::vector<TensorLoop> loops;
     std::int64_t chip = 0;
+    std::int64_t byte_slices = 1; ///< from one byte of an element to the next
 
     friend bool operator==(const TensorPiece&, const TensorPiece&) = default;
 };
 
 /// A named matrix and where its vectors live. Lane l of a vector holds row + l (`lanes_along_rows`) or column
 /// + l; what falls outside rows x columns is padding: written as zero, ignored when read. Byte b of a wider
-/// element is in slice + b. Pieces may repeat elements (copies): all are written, the last one is read.
-/// A constant brings its own `data`, row-major and little-endian, which is in SRAM before cycle 0.
+/// element is in slice + b * byte_slices. Pieces may repeat elements (copies): all are written, the last one
+/// is read. A constant brings its own `data`, row-major and little-endian, which is in SRAM before cycle 0.
 struct Tensor {
     enum class Role : std::uint8_t { Input, Output, Constant };
 

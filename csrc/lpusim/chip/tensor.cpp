@@ -90,7 +90,7 @@ void store_tensor(const Tensor& tensor, const ChipSpec& spec, Memory& memory, co
         for_each_vector(piece, spec, [&](const VectorPlace& place) {
             const Elements elements = elements_at(tensor, place);
             for (std::int64_t byte = 0; byte < width; ++byte) {
-                std::uint8_t* vector = memory.write(place.slice + byte, place.address);
+                std::uint8_t* vector = memory.write(place.slice + byte * piece.byte_slices, place.address);
                 std::fill(vector + elements.count, vector + memory.lanes(), std::uint8_t{0});
                 for (std::int64_t lane = 0; lane < elements.count; ++lane) {
                     vector[lane] = matrix[(elements.first + lane * elements.step) * width + byte];
@@ -109,7 +109,8 @@ void fetch_tensor(const Tensor& tensor, const ChipSpec& spec, const Memory& memo
         for_each_vector(piece, spec, [&](const VectorPlace& place) {
             const Elements elements = elements_at(tensor, place);
             for (std::int64_t byte = 0; byte < width; ++byte) {
-                const std::uint8_t* vector = memory.read(place.slice + byte, place.address);
+                const std::uint8_t* vector =
+                    memory.read(place.slice + byte * piece.byte_slices, place.address);
                 for (std::int64_t lane = 0; lane < elements.count; ++lane) {
                     matrix[(elements.first + lane * elements.step) * width + byte] = vector[lane];
                 }

@@ -180,6 +180,7 @@ class Parser {
         parsed.row = line.integer("a row");
         line.expect("column");
         parsed.column = line.integer("a column");
+        static_cast<void>(field(line, "byte_slices", parsed.byte_slices));
         while (line.take("loop")) {
             TensorLoop loop;
             loop.count = line.integer("a count");

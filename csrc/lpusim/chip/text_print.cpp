@@ -67,7 +67,7 @@ struct InstructionText {
 
     std::string operator()(const MxmActivate& activate) const {
         return std::string(" activate ") + to_string(activate.dtype) + " <- " + to_string(activate.from) +
-               (activate.roundings == 1 ? "" : " roundings " + number(activate.roundings));
+               (activate.roundings == 1 ? "" : std::string(" roundings ") + number(activate.roundings));
     }
 
     std::string operator()(const MxmAccumulate& accumulate) const {
@@ -101,11 +101,11 @@ struct InstructionText {
             text += op == move.op ? std::string(name) : "";
         }
         if (move.op != SxmOp::Transpose) {
-            text += " " + number(move.argument);
+            text += std::string(" ") + number(move.argument);
         }
-        text += " " + to_string(move.a);
+        text += std::string(" ") + to_string(move.a);
         if (move.b) {
-            text += ", " + to_string(*move.b);
+            text += std::string(", ") + to_string(*move.b);
         }
         return text + " -> " + to_string(move.to);
     }
@@ -175,7 +175,8 @@ std::string tensor_text(const Tensor& tensor) {
     for (const TensorPiece& piece : tensor.pieces) {
         text += std::string("piece ") + place(piece.hemisphere, piece.slice) + " address " +
                 number(piece.address) + std::string(" row ") + number(piece.row) + " column " +
-                number(piece.column);
+                number(piece.column) +
+                (piece.byte_slices == 1 ? "" : std::string(" byte_slices ") + number(piece.byte_slices));
         for (const TensorLoop& loop : piece.loops) {
             text += std::string(" loop ") + number(loop.count) + optional_field("row", loop.row_stride) +
                     optional_field("column", loop.column_stride) +

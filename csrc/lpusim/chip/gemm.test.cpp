@@ -1,0 +1,159 @@
+#include <doctest/doctest.h>
+#include <vector>
+
+#include "lpusim/base/errors.h"
+#include "lpusim/base/integers.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/describe.h"
+#include "lpusim/chip/fold.h"
+#include "lpusim/chip/kernels.h"
+#include "lpusim/chip/matmul_test.h"
+#include "lpusim/chip/text.h"
+#include "lpusim/chip/tick.h"
+
+using namespace lpusim;
+using namespace lpusim::chip;
+
+namespace {
+
+void check_product(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k) {
+    CAPTURE(m);
+    CAPTURE(n);
+    CAPTURE(k);
+    const auto a = random_int8(m * k, 1);
+    const auto w = random_int8(k * n, 2);
+    const Program program = gemm(spec, m, n, k);
+    CHECK(plan_gemm(spec, m, n, k).cycles == program_cycles(program, spec));
+    Memory memory(spec);
+    store(program, "a", spec, memory, a);
+    store(program, "w", spec, memory, w);
+    const Run done = tick(program, spec, memory, true);
+    if (done.error)
+        FAIL(describe(*done.error, program, spec));
+    CHECK(fetch<std::int32_t>(program, "c", spec, done.memory) == product_int8(m, n, k, a, w));
+    const Run folded = fold(program, spec, std::move(memory), true);
+    REQUIRE(!folded.error);
+    CHECK(folded.cycles == done.cycles);
+    CHECK(folded.memory == done.memory);
+}
+
+std::int64_t cycles_of(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k) {
+    const Run timed = fold(gemm(spec, m, n, k), spec, {}, false);
+    REQUIRE(!timed.error);
+    REQUIRE(timed.cycles == plan_gemm(spec, m, n, k).cycles);
+    return timed.cycles;
+}
+
+} // namespace
+
+TEST_CASE("a product of any ragged shape that fits is legal and exact, and as long as its plan says") {
+    const ChipSpec spec = small_matmul_spec();
+    for (const std::int64_t m : {1, 2, 7, 13, 32}) {
+        for (const std::int64_t n : {1, 3, 8, 33, 70}) {
+            for (const std::int64_t k : {1, 8, 9, 17, 40}) {
+                check_product(spec, m, n, k);
+            }
+        }
+    }
+}
+
+TEST_CASE("products stay legal and exact at other latencies, stream counts and plane counts") {
+    ChipSpec spec = small_matmul_spec();
+    spec.mxm_install_latency_cycles = 0;
+    spec.mxm_load_latency_cycles = 0;
+    check_product(spec, 5, 33, 20);
+    check_product(spec, 1, 64, 40);
+    spec.mxm_install_latency_cycles = 4;
+    spec.mxm_load_latency_cycles = 3;
+    spec.mem_read_latency_cycles = 7;
+    check_product(spec, 5, 33, 20);
+    check_product(spec, 24, 24, 20);
+    spec.mxm_planes_per_hemisphere = 1;
+    check_product(spec, 5, 33, 20);
+    check_product(spec, 24, 24, 20);
+    spec.streams_per_direction = 4;
+    check_product(spec, 5, 33, 20);
+    spec.mxm_planes_per_hemisphere = 3; // more than the streams can serve: one is used
+    check_product(spec, 3, 20, 9);
+    spec.streams_per_direction = 16;
+    check_product(spec, 16, 24, 20);
+}
+
+TEST_CASE("on the 320-lane chip a ragged product is exact") {
+    check_product(ChipSpec{}, 5, 400, 330);
+}
+
+TEST_CASE("parts that fill several slices are read and written in turn") {
+    ChipSpec spec = small_matmul_spec();
+    spec.mem_words_per_slice = 16;
+    spec.mem_slices_per_hemisphere = 120;
+    check_product(spec, 24, 40, 40); // 3 slices for a plane's rows, 4 sets of slices for weights
+    check_product(spec, 31, 17, 33);
+}
+
+TEST_CASE("a cube of 1920 uses 99 % of the planes: six tiles, three a hemisphere, 960 rows a plane") {
+    const ChipSpec spec;
+    const GemmPlan plan = plan_gemm(spec, 1920, 1920, 1920);
+    CHECK(plan.split_rows);
+    CHECK(plan.chunk_rows == 480);
+    CHECK(plan.passes() == 3 * 2 * 6);
+    CHECK(plan.pass_cycles == 480);
+    const std::int64_t ideal = 1920LL * 1920 * 1920 / spec.int8_macs_per_cycle();
+    CHECK(ideal == 17'280);
+    CHECK(cycles_of(spec, 1920, 1920, 1920) == 17'280 + 81);
+}
+
+TEST_CASE(
+    "with 1000 rows or more, ragged shapes stay within 3 % and the fill and drain of the planes' floor") {
+    const ChipSpec spec;
+    for (const std::int64_t m : {1000, 1001, 1283, 2047, 5000}) {
+        for (const std::int64_t n : {1, 320, 321, 700, 1000, 1601, 2240}) {
+            for (const std::int64_t k : {1, 320, 333, 1999, 2600}) {
+                CAPTURE(m);
+                CAPTURE(n);
+                CAPTURE(k);
+                const std::int64_t floor = m * div_ceil(n, 320) * div_ceil(k, 320);
+                const std::int64_t cycles = cycles_of(spec, m, n, k);
+                CHECK(4 * cycles >= floor);
+                if (floor >= 4 * 3000) {
+                    CHECK(97 * 4 * cycles <= 100 * floor);
+                } else { // 100 cycles of fill and drain are more than 3 % of less work.
+                    CHECK(4 * cycles <= floor + 4 * 100);
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("a product that streams its weights runs at more than 90 % of the stream bound") {
+    // 7 rounds of four tiles by 26 row tiles, 20 cycles each at 64 streams of 320 B.
+    const ChipSpec spec;
+    const std::int64_t bound = 8960 * 8320 / spec.stream_bytes_per_cycle();
+    CHECK(bound == 3640);
+    const std::int64_t cycles = cycles_of(spec, 1, 8960, 8320);
+    CHECK(cycles >= bound);
+    CHECK(9 * cycles <= 10 * bound);
+}
+
+TEST_CASE("the runs of a product do not grow with its passes") {
+    const ChipSpec spec;
+    CHECK(gemm(spec, 1, 12'800, 12'800).runs.size() == gemm(spec, 1, 3840, 1280).runs.size());
+    CHECK(gemm(spec, 1, 12'800, 12'800).runs.size() < 50);
+}
+
+TEST_CASE("what does not fit is refused with what is short") {
+    const ChipSpec spec;
+    CHECK_THROWS_AS((void)gemm(spec, 1, 1 << 14, 1 << 14), CapacityError);
+    CHECK_THROWS_AS((void)gemm(spec, 0, 1, 1), ValueError);
+    try {
+        (void)gemm(spec, 1, 1 << 14, 1 << 14);
+    } catch (const CapacityError& error) {
+        CHECK(error.required_bytes > error.available_bytes);
+        CHECK(error.available_bytes == spec.mem_bytes());
+    }
+}
+
+TEST_CASE("the text of a product is the product") {
+    const Program program = gemm(small_matmul_spec(), 7, 33, 20);
+    CHECK(parse(to_text(program)) == program);
+}

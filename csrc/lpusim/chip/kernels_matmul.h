@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lpusim/chip/isa.h"
+#include "lpusim/chip/program.h"
+#include "lpusim/chip/spec.h"
+
+/// Builders of matrix products. Every schedule passes `verify`.
+///
+/// Words used below. A *taker* is what takes one activation vector at a time: an MXM plane for int8 and fp8,
+/// a pair of planes for fp16, busy with it for mxm_fp16_cycles (`row_cycles`; otherwise 1). A *tile* is up to
+/// `lanes` columns of the weights, a *step* is `lanes` rows of them, a *chunk* is a part of the activation
+/// rows that fits the accumulators, and an *item* is one tile against one chunk: its steps follow each other
+/// on one taker, so that the accumulator adds them in program order. A *pass* is one step of one item.
+namespace lpusim::chip {
+
+/// How a product is cut and what it costs.
+struct GemmPlan {
+    DType dtype = DType::Int8; ///< of both operands
+    /// True: the takers of a hemisphere hold the same weights and take different rows; hemispheres take
+    /// turns with tiles, and an odd last tile is shared, half of its chunks each. Best with many rows.
+    /// False: every taker holds a tile of its own and all take the same rows. Best when weights are the
+    /// bottleneck.
+    bool split_rows = false;
+    std::int64_t takers = 0;       ///< used in each hemisphere
+    std::int64_t tile_columns = 0; ///< weight columns a taker holds at a time
+    std::int64_t tiles = 0;        ///< column tiles of all N
+    std::int64_t steps = 0;        ///< row tiles of K, each `lanes` rows
+    std::int64_t chunks = 0;       ///< parts of a taker's rows, one accumulator slot a row
+    std::int64_t chunk_rows = 0;   ///< rows of a chunk; the last one is padded
+    std::int64_t items = 0;        ///< of the busiest taker
+    /// Columns that one load cycle carries into a plane, by weight source of a hemisphere: one source for all
+    /// its takers (`split_rows`) or one each.
+    std::vector<std::int64_t> load_streams;
+    bool streams_exclusive = false; ///< activations have streams to themselves, so they overlap with loading
+    std::int64_t pass_cycles = 0;   ///< from one install to the next
+    std::int64_t activation_sets = 0; ///< slices in a row that feed one stream of activations
+    std::int64_t weight_sets = 0;     ///< slices in a row that feed one stream of weights
+    std::int64_t output_sets = 0;     ///< groups of four slices a taker that hold its part of C
+    std::int64_t cycles = 0;          ///< of the whole program, exactly
+
+    [[nodiscard]] std::int64_t passes() const { return items * steps; }
+};
+
+/// The fastest cut that fits. Throws ValueError for a shape or chip that no product fits (sizes below 1, too
+/// few streams) and CapacityError when SRAM is short. Cost: one look at each way to share the streams.
+[[nodiscard]] GemmPlan plan_gemm(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k,
+                                 DType dtype = DType::Int8);
+
+/// c[m, n] = a[m, k] * w[k, n]; int8 in and int32 out (modulo 2^32), or fp8 or fp16 in and fp32 out (`lanes`
+/// products are summed exactly and rounded once; the sums of the steps are added in order). Tensors: inputs
+/// "a" and "w", output "c".
+///
+/// Weights and activations stream from SRAM; while one tile is active the next one loads. With the plan's
+/// names, a program takes
+///
+///     fill + passes * pass_cycles + drain      where
+///     pass_cycles = max(chunk_rows * row_cycles, loads + gap)
+///                   where activations have streams of their own,
+///                   max(chunk_rows * row_cycles, loads + max((chunk_rows - 1) * row_cycles + 1, gap))
+///                   where weights use every stream,
+///     loads = ceil(tile_columns / load_streams),  gap = load latency + install latency - 1,
+///
+/// fill is the way of the first tile into its plane (read, hops, loads, install) and drain the way of the
+/// last row out of it (column sums, accumulate, hops, write, superlanes). `GemmPlan::cycles` is exact.
+///
+/// What bounds it: the takers, at m * ceil(k / lanes) * ceil(n / lanes) * row_cycles / takers of the chip; or
+/// the streams, at the bytes of w / stream_bytes_per_cycle, of which loads / (loads + gap) can be had,
+/// because a plane's queue that installs cannot load. Fill and drain come on top: on the default chip 23 +
+/// hops and 43 + hops.
+///
+/// Runs: a fixed number for each plane and each slice that holds a part, whatever the shape. Errors as
+/// plan_gemm.
+[[nodiscard]] Program gemm(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k,
+                           DType dtype = DType::Int8);
+
+} // namespace lpusim::chip
