@@ -231,7 +231,7 @@ void FoldWork::compute(const Actor& actor, std::int64_t count) {
     if (!results_[actor.run].wanted(actor.cursor))
         return;
     result_.resize(static_cast<std::size_t>(dtype_bytes(order.result) * elements));
-    vxm_apply(order, bytes[0], bytes[1], result_.data(), elements);
+    vxm_apply(order, {bytes[0], bytes[1], nullptr}, result_.data(), elements);
     keep(actor, count);
 }
 

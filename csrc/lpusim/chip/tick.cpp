@@ -431,8 +431,8 @@ class Machine {
                 return planes.empty() ? nullptr : planes.data();
             };
             issued.result.resize(static_cast<std::size_t>(lanes_ * dtype_bytes(compute->result)));
-            vxm_apply(*compute, bytes(issued.operands[0]), bytes(issued.operands[1]), issued.result.data(),
-                      lanes_);
+            vxm_apply(*compute, {bytes(issued.operands[0]), bytes(issued.operands[1]), nullptr},
+                      issued.result.data(), lanes_);
         }
     }
 

@@ -13,10 +13,17 @@ namespace lpusim::chip {
 void split_int32(std::span<const std::int32_t> values, std::uint8_t* planes);
 void join_int32(const std::uint8_t* planes, std::span<std::int32_t> values);
 
-/// One VXM instruction on `elements` lanes (any number of vectors, if planes are that long). `a`, `b` and
-/// `out` are byte planes of the operands' and the result's type; a null operand is absent or immediate
-/// (`compute` says which). Every fp32 NaN that comes out is 0x7fc00000.
-void vxm_apply(const VxmCompute& compute, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out,
-               std::int64_t elements);
+/// Byte planes of the operands of one VXM instruction; null where it is absent or immediate.
+struct VxmBytes {
+    const std::uint8_t* a = nullptr;
+    const std::uint8_t* b = nullptr;
+    const std::uint8_t* c = nullptr;
+};
+
+/// One VXM instruction on `elements` lanes (any number of vectors, if planes are that long). Operands and
+/// `out` are byte planes of their types; `out` must not overlap an operand. Every NaN that comes out is
+/// canonical (float_formats.h). Abs and Neg of the least integer give it back. Conversions to integers give 0
+/// for NaN. Preconditions: those of the instruction, see VxmOp.
+void vxm_apply(const VxmCompute& compute, const VxmBytes& bytes, std::uint8_t* out, std::int64_t elements);
 
 } // namespace lpusim::chip

@@ -5,7 +5,13 @@
 #include <cmath>
 #include <doctest/doctest.h>
 #include <limits>
+#include <vector>
 
+#include "lpusim/base/rng.h"
+#include "lpusim/chip/float_formats.h"
+#include "lpusim/chip/vector_functions.h"
+
+using namespace lpusim;
 using namespace lpusim::chip;
 
 namespace {
@@ -27,9 +33,10 @@ std::array<std::uint8_t, 4> planes(std::uint32_t bits) {
 }
 
 /// One element through one instruction; bits in, bits out.
-std::uint32_t one(const VxmCompute& instruction, std::uint32_t a, std::uint32_t b = 0) {
+std::uint32_t one(const VxmCompute& instruction, std::uint32_t a, std::uint32_t b = 0, std::uint32_t c = 0) {
     std::array<std::uint8_t, 4> out{};
-    vxm_apply(instruction, planes(a).data(), planes(b).data(), out.data(), 1);
+    const auto left = planes(a), right = planes(b), third = planes(c);
+    vxm_apply(instruction, {left.data(), right.data(), third.data()}, out.data(), 1);
     return out[0] | (std::uint32_t{out[1]} << 8U) | (std::uint32_t{out[2]} << 16U) |
            (std::uint32_t{out[3]} << 24U);
 }
@@ -134,4 +141,197 @@ TEST_CASE("requantising shifts or scales, rounds to nearest even and saturates")
     CHECK(static_cast<std::int8_t>(one(scale, 5, half)) == 2);
     CHECK(static_cast<std::int8_t>(one(scale, 7, half)) == 4);
     CHECK(static_cast<std::int8_t>(one(scale, 1000, half)) == 127);
+}
+
+namespace {
+
+std::uint32_t fp16(VxmOp op, std::uint32_t a, std::uint32_t b = 0, std::uint32_t c = 0) {
+    return one(compute(op, DType::Fp16, DType::Fp16), a, b, c);
+}
+
+std::uint32_t converted(DType from, DType to, std::uint32_t bits) {
+    return one(compute(VxmOp::Convert, from, to), bits);
+}
+
+std::uint32_t bits_of(float value) {
+    return std::bit_cast<std::uint32_t>(value);
+}
+
+} // namespace
+
+TEST_CASE("comparisons give 1 or 0 in the operands' type, and 0 with NaN") {
+    CHECK(int8(VxmOp::Equal, 3, 3) == 1);
+    CHECK(int8(VxmOp::Equal, 3, -3) == 0);
+    CHECK(int32(VxmOp::Less, kMin, kMax) == 1);
+    CHECK(int32(VxmOp::Less, kMax, kMax) == 0);
+    CHECK(int32(VxmOp::LessEqual, kMax, kMax) == 1);
+    CHECK(int32(VxmOp::LessEqual, kMax, kMin) == 0);
+    CHECK(fp32(VxmOp::Equal, -0.0F, 0.0F) == 1.0F);
+    CHECK(fp32(VxmOp::Less, -1.0F, 0.5F) == 1.0F);
+    CHECK(fp16(VxmOp::LessEqual, 0x3c00, 0x3c00) == 0x3c00);
+    for (const VxmOp op : {VxmOp::Equal, VxmOp::Less, VxmOp::LessEqual}) {
+        CHECK(fp32(op, kNan, kNan) == 0.0F);
+        CHECK(fp32(op, kNan, 1.0F) == 0.0F);
+        CHECK(fp16(op, 0xbc00, 0x7e00) == 0);
+    }
+}
+
+TEST_CASE("select takes a where c is not zero; NaN is not zero, both zeros are") {
+    const VxmCompute fp32_select = compute(VxmOp::Select, DType::Fp32, DType::Fp32);
+    CHECK(one(fp32_select, bits_of(1.0F), bits_of(2.0F), bits_of(0.5F)) == bits_of(1.0F));
+    CHECK(one(fp32_select, bits_of(1.0F), bits_of(2.0F), bits_of(kNan)) == bits_of(1.0F));
+    CHECK(one(fp32_select, bits_of(1.0F), bits_of(2.0F), bits_of(-0.0F)) == bits_of(2.0F));
+    CHECK(one(compute(VxmOp::Select, DType::Int8, DType::Int8), 5, 6, 0x80) == 5);
+    CHECK(one(compute(VxmOp::Select, DType::Int32, DType::Int32), 5, 6, 0) == 6);
+    CHECK(fp16(VxmOp::Select, 0xfe01, 0x3c00, 1) == 0x7e00); // A chosen NaN comes out canonical,
+    CHECK(fp16(VxmOp::Select, 0x7e00, 0x8000, 0) == 0x8000); // and one not chosen leaves nothing.
+}
+
+TEST_CASE("and, or and xor work on bits; the least integer is its own negative") {
+    CHECK(int32(VxmOp::And, 0b1100, 0b1010) == 0b1000);
+    CHECK(int32(VxmOp::Or, 0b1100, 0b1010) == 0b1110);
+    CHECK(int32(VxmOp::Xor, 0b1100, 0b1010) == 0b0110);
+    CHECK(int8(VxmOp::Xor, -1, 0x0f) == -16);
+    CHECK(int8(VxmOp::Neg, 5) == -5);
+    CHECK(int8(VxmOp::Neg, -128) == -128);
+    CHECK(int8(VxmOp::Abs, -127) == 127);
+    CHECK(int32(VxmOp::Abs, kMin) == kMin);
+    CHECK(fp32(VxmOp::Abs, -2.5F) == 2.5F);
+    CHECK(std::signbit(fp32(VxmOp::Neg, 0.0F)));
+    CHECK(fp16(VxmOp::Neg, 0xfe00) == 0x7e00);
+    CHECK(fp16(VxmOp::Abs, 0xfc00) == 0x7c00);
+}
+
+TEST_CASE("fp16 sums and products are the nearest fp16 of the exact result") {
+    for (std::uint64_t i = 0; i < 20'000; ++i) {
+        const auto a = static_cast<std::uint16_t>(random_bits(11, 0, i));
+        auto b = static_cast<std::uint16_t>(random_bits(11, 1, i));
+        b = i % 2 == 0 ? b : static_cast<std::uint16_t>((a & 0x7c00U) | (b & 0x83ffU)); // Like exponents.
+        const double x = fp32_from_fp16(a), y = fp32_from_fp16(b);
+        REQUIRE(fp16(VxmOp::Add, a, b) == fp16_from_fp64(x + y)); // Exact in a double.
+        REQUIRE(fp16(VxmOp::Sub, a, b) == fp16_from_fp64(x - y));
+        REQUIRE(fp16(VxmOp::Mul, a, b) == fp16_from_fp64(x * y));
+    }
+}
+
+TEST_CASE("fp16 max, min, relu and mask follow the rules of fp32") {
+    CHECK(fp16(VxmOp::Max, 0x8000, 0x0000) == 0x0000);
+    CHECK(fp16(VxmOp::Min, 0x0000, 0x8000) == 0x8000);
+    CHECK(fp16(VxmOp::Max, 0x3c00, 0x7c01) == 0x7e00);
+    CHECK(fp16(VxmOp::Relu, 0x8001) == 0);
+    CHECK(fp16(VxmOp::Relu, 0x0001) == 1);
+    CHECK(fp16(VxmOp::Relu, 0xfe00) == 0x7e00);
+    CHECK(fp16(VxmOp::Mask, 0xc500, 0x8000) == 0);
+    CHECK(fp16(VxmOp::Mask, 0xc500, 0x7e00) == 0xc500);
+}
+
+TEST_CASE("conversions from and to the narrow floats round once") {
+    CHECK(converted(DType::Fp32, DType::Fp16, bits_of(1.0F + 0x1p-11F)) == 0x3c00);
+    CHECK(converted(DType::Fp16, DType::Fp32, 0x3c01) == bits_of(1.0F + 0x1p-10F));
+    CHECK(converted(DType::Fp16, DType::Int8, 0x4100) == 2); // 2.5
+    CHECK(converted(DType::Fp16, DType::Int32, 0xfc00) == 0x80000000);
+    CHECK(converted(DType::Fp16, DType::Int32, 0x7e00) == 0);
+    CHECK(converted(DType::Int8, DType::Fp16, 0x80) == 0xd800); // -128
+    CHECK(converted(DType::Int32, DType::Fp16, 65'519) == 0x7bff);
+    CHECK(converted(DType::Int32, DType::Fp16, 65'520) == 0x7c00);
+    CHECK(converted(DType::Int32, DType::Fp8, 1'000'000) == 0x7e);
+    CHECK(converted(DType::Int8, DType::Fp8, 17) == converted(DType::Int8, DType::Fp8, 16)); // To even.
+    CHECK(converted(DType::Fp8, DType::Int8, 0x7e) == 127);
+    CHECK(converted(DType::Fp8, DType::Fp16, 0xb8) == 0xbc00); // -1
+    CHECK(converted(DType::Fp16, DType::Fp8, 0xfc00) == 0xfe);
+    CHECK(converted(DType::Fp32, DType::Fp8, bits_of(-kNan)) == 0x7f);
+    CHECK(one(compute(VxmOp::Pass, DType::Fp8, DType::Fp8), 0xff) == 0x7f);
+    CHECK(one(compute(VxmOp::Pass, DType::Fp8, DType::Fp8), 0xfe) == 0xfe);
+    CHECK(one(compute(VxmOp::Scale, DType::Int32, DType::Fp16), 3, bits_of(0.5F)) == 0x3e00);
+}
+
+TEST_CASE("functions of the VXM are those of vector_functions.h") {
+    for (const unsigned bits : {0x0000U, 0x8000U, 0x3c00U, 0xc123U, 0x7c00U, 0xfc00U, 0x7e01U}) {
+        const auto x = static_cast<std::uint16_t>(bits);
+        CHECK(fp16(VxmOp::Exp, x) == exp_fp16(x));
+        CHECK(fp16(VxmOp::Rsqrt, x) == rsqrt_fp16(x));
+        CHECK(fp16(VxmOp::Tanh, x) == tanh_fp16(x));
+        const float wide = fp32_from_fp16(x) * 1.1F;
+        CHECK(bits_of(fp32(VxmOp::Exp, wide)) == bits_of(exp_fp32(wide)));
+        CHECK(bits_of(fp32(VxmOp::Rsqrt, wide)) == bits_of(rsqrt_fp32(wide)));
+        CHECK(bits_of(fp32(VxmOp::Tanh, wide)) == bits_of(tanh_fp32(wide)));
+    }
+}
+
+TEST_CASE("many elements at once are each element alone, for every operation and type") {
+    constexpr std::int64_t kElements = 512 + 9; // More than one block.
+    constexpr DType kTypes[] = {DType::Int8, DType::Int32, DType::Fp32, DType::Fp16, DType::Fp8};
+    std::vector<std::uint8_t> operands[3];
+    for (std::uint64_t k = 0; k < 3; ++k) {
+        for (std::uint64_t i = 0; i < 4 * kElements; ++i) {
+            const std::uint64_t random = random_bits(13, k, i);
+            operands[k].push_back(random % 5 == 0 ? std::uint8_t{0}
+                                                  : static_cast<std::uint8_t>(random >> 8U));
+        }
+    }
+    const auto element = [&](std::size_t k, DType dtype, std::int64_t i) {
+        std::uint32_t bits = 0;
+        for (std::int64_t byte = 0; byte < dtype_bytes(dtype); ++byte) {
+            bits |= std::uint32_t{operands[k][static_cast<std::size_t>(byte * kElements + i)]} << (8 * byte);
+        }
+        return bits;
+    };
+    const auto check = [&](VxmOp op, DType dtype, DType result) {
+        CAPTURE(static_cast<int>(op));
+        CAPTURE(to_string(dtype));
+        CAPTURE(to_string(result));
+        const VxmCompute instruction = compute(op, dtype, result);
+        const std::int64_t width = dtype_bytes(result);
+        std::vector<std::uint8_t> out(static_cast<std::size_t>(width * kElements));
+        vxm_apply(instruction, {operands[0].data(), operands[1].data(), operands[2].data()}, out.data(),
+                  kElements);
+        for (std::int64_t i = 0; i < kElements; ++i) {
+            const std::uint32_t alone =
+                one(instruction, element(0, dtype, i), element(1, operand_b_dtype(instruction), i),
+                    element(2, dtype, i));
+            for (std::int64_t byte = 0; byte < width; ++byte) {
+                REQUIRE(out[static_cast<std::size_t>(byte * kElements + i)] ==
+                        static_cast<std::uint8_t>(alone >> (8 * byte)));
+            }
+        }
+    };
+    for (const DType dtype : kTypes) {
+        const bool integer = dtype == DType::Int8 || dtype == DType::Int32;
+        for (int index = 0; index <= static_cast<int>(VxmOp::Tanh); ++index) {
+            const auto op = static_cast<VxmOp>(index);
+            const bool for_integers = op == VxmOp::AddSat || op == VxmOp::SubSat || op == VxmOp::MulSat ||
+                                      op == VxmOp::And || op == VxmOp::Or || op == VxmOp::Xor;
+            const bool changes_type = op == VxmOp::Convert || op == VxmOp::Scale || op == VxmOp::ShiftRight;
+            const bool exists = dtype == DType::Fp8 ? op == VxmOp::Pass
+                                : integer           ? !is_function(op)
+                                                    : !for_integers;
+            if (exists && !changes_type) {
+                check(op, dtype, dtype);
+            }
+        }
+        for (const DType result : kTypes) {
+            check(VxmOp::Convert, dtype, result);
+            if (dtype == DType::Int32 || dtype == DType::Fp32) {
+                check(VxmOp::Scale, dtype, result);
+            }
+            if (integer && (result == DType::Int8 || result == DType::Int32)) {
+                check(VxmOp::ShiftRight, dtype, result);
+            }
+        }
+    }
+}
+
+TEST_CASE("an immediate is the same on every lane, narrow ones in its low bits") {
+    VxmCompute add = compute(VxmOp::Add, DType::Fp16, DType::Fp16);
+    add.b = VxmImmediate{0x3c00};
+    const std::uint8_t planes_of_a[] = {0x00, 0x00, 0x3c, 0x40}; // 1 and 2
+    std::array<std::uint8_t, 4> out{};
+    vxm_apply(add, {planes_of_a, nullptr, nullptr}, out.data(), 2);
+    CHECK(out == std::array<std::uint8_t, 4>{0x00, 0x00, 0x40, 0x42}); // 2 and 3
+    VxmCompute select = compute(VxmOp::Select, DType::Int8, DType::Int8);
+    select.a = VxmImmediate{-7};
+    select.c = VxmImmediate{1};
+    const std::uint8_t byte = 9;
+    vxm_apply(select, {nullptr, &byte, nullptr}, out.data(), 1);
+    CHECK(out[0] == 0xf9);
 }
