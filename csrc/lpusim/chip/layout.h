@@ -80,10 +80,15 @@ namespace lpusim::chip {
     return address / (spec.mem_words_per_slice / spec.mem_banks_per_slice);
 }
 
+/// Hops downstream from where x = 0 lies: it grows by one a cycle with a value that moves.
+[[nodiscard]] constexpr std::int64_t hops_along(Direction direction, std::int64_t position) {
+    return direction == Direction::East ? position : -position;
+}
+
 /// The diagonal a value stays on while it moves: tau - x eastward, tau + x westward.
 [[nodiscard]] constexpr std::int64_t stream_key(Direction direction, std::int64_t position,
                                                 std::int64_t tau) {
-    return direction == Direction::East ? tau - position : tau + position;
+    return tau - hops_along(direction, position);
 }
 
 } // namespace lpusim::chip

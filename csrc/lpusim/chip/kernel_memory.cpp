@@ -1,0 +1,300 @@
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "lpusim/base/integers.h"
+#include "lpusim/chip/kernel_schedule.h"
+
+/// The part of KernelSchedule that places tensors and moves them between SRAM and streams.
+namespace lpusim::chip {
+
+namespace {
+
+using Kind = Reservations::Kind;
+
+/// Vectors that one step of the outermost loop covers.
+std::int64_t step_words(const std::vector<TensorLoop>& loops) {
+    return loops.empty() ? 1 : loops.front().address_stride;
+}
+
+} // namespace
+
+std::size_t KernelSchedule::tensor(Tensor tensor) {
+    program_.tensors.push_back(std::move(tensor));
+    return program_.tensors.size() - 1;
+}
+
+std::size_t KernelSchedule::block(std::size_t tensor, std::int64_t row, std::int64_t column,
+                                  std::vector<TensorLoop> loops, TensorLoop across) {
+    Block block;
+    block.tensor = tensor;
+    block.dtype = program_.tensors[tensor].dtype;
+    block.row = row;
+    block.column = column;
+    block.loops = std::move(loops);
+    block.across = across;
+    return add_block(std::move(block));
+}
+
+std::size_t KernelSchedule::scratch(DType dtype, std::vector<TensorLoop> loops) {
+    Block block;
+    block.dtype = dtype;
+    block.loops = std::move(loops);
+    return add_block(std::move(block));
+}
+
+std::size_t KernelSchedule::add_block(Block block) {
+    block.across.slice_stride = dtype_bytes(block.dtype);
+    block.set_slices = block.across.count * dtype_bytes(block.dtype);
+    std::int64_t words = 1;
+    for (auto loop = block.loops.rbegin(); loop != block.loops.rend(); ++loop) {
+        loop->address_stride = words;
+        words = checked_multiply(words, loop->count);
+    }
+    if (words > spec_.mem_words_per_slice) {
+        block.set_steps = spec_.mem_words_per_slice / step_words(block.loops);
+        if (block.set_steps == 0) {
+            throw CapacityError("a row of " + std::to_string(step_words(block.loops)) +
+                                    " vectors is longer than an SRAM slice of " +
+                                    std::to_string(spec_.mem_words_per_slice),
+                                checked_multiply(step_words(block.loops), spec_.lanes()),
+                                spec_.mem_words_per_slice * spec_.lanes());
+        }
+        block.sets = div_ceil(block.loops.front().count, block.set_steps);
+    }
+    blocks_.push_back(std::move(block));
+    return blocks_.size() - 1;
+}
+
+std::vector<KernelSchedule::SetAccess> KernelSchedule::accesses(const Block& block, const Copy& copy,
+                                                                std::int64_t key,
+                                                                const std::vector<Level>& levels,
+                                                                std::int64_t first_word) const {
+    if (block.sets == 1) {
+        return {{copy.slice, key, first_word, levels}};
+    }
+    // One level walks the outermost loop; each set of slices serves its part of it.
+    const std::int64_t steps = block.loops.front().count;
+    const auto walks = std::ranges::find_if(levels, [&](const Level& level) {
+        return level.address_stride == step_words(block.loops) && level.count == steps;
+    });
+    assert(walks != levels.end() && first_word < step_words(block.loops));
+    std::vector<SetAccess> sets;
+    for (std::int64_t set = 0; set < block.sets; ++set) {
+        const std::int64_t begin = set * block.set_steps;
+        std::vector<Level> mine = levels;
+        mine[static_cast<std::size_t>(walks - levels.begin())].count =
+            std::min(block.set_steps, steps - begin);
+        sets.push_back(
+            {copy.slice + set * block.set_slices, key + begin * walks->cycles, first_word, std::move(mine)});
+    }
+    return sets;
+}
+
+std::optional<KernelSchedule::Copy> KernelSchedule::room(const Block& block, Hemisphere hemisphere) const {
+    const std::int64_t first = slices_used_[static_cast<std::size_t>(hemisphere)];
+    if (block.sets * block.set_slices > spec_.mem_slices_per_hemisphere - first) {
+        return {};
+    }
+    return Copy{hemisphere, first};
+}
+
+void KernelSchedule::keep(Block& block, const Copy& copy) {
+    slices_used_[static_cast<std::size_t>(copy.hemisphere)] += block.sets * block.set_slices;
+    block.copies.push_back(copy);
+    if (!block.tensor) {
+        return;
+    }
+    for (std::int64_t set = 0; set < block.sets; ++set) {
+        TensorPiece piece{copy.hemisphere, copy.slice + set * block.set_slices, 0, block.row, block.column,
+                          block.loops};
+        if (block.sets > 1) {
+            TensorLoop& outer = piece.loops.front();
+            const std::int64_t begin = set * block.set_steps;
+            piece.row += begin * outer.row_stride;
+            piece.column += begin * outer.column_stride;
+            outer.count = std::min(block.set_steps, outer.count - begin);
+        }
+        if (block.across.count > 1) {
+            piece.loops.push_back(block.across);
+        }
+        std::erase_if(piece.loops, [](const TensorLoop& loop) { return loop.count == 1; });
+        program_.tensors[*block.tensor].pieces.push_back(std::move(piece));
+    }
+}
+
+KernelSchedule::Reach KernelSchedule::reach(const Block& block, const Copy& copy) const {
+    const std::int64_t last = copy.slice + block.sets * block.set_slices - 1;
+    const std::int64_t a = mem_position(spec_, copy.hemisphere, copy.slice);
+    const std::int64_t b = mem_position(spec_, copy.hemisphere, last);
+    return {std::min(a, b), std::max(a, b)};
+}
+
+bool KernelSchedule::slices_free(const Block& block, const Copy& copy, Direction direction,
+                                 const std::vector<SetAccess>& sets, Offsets offsets) const {
+    for (const SetAccess& set : sets) {
+        for (std::int64_t slice = set.slice; slice < set.slice + block.set_slices; ++slice) {
+            const auto cycles = loop_cycles(
+                set.key + hops_along(direction, mem_position(spec_, copy.hemisphere, slice)), set.levels);
+            const std::int64_t ordinal = slice_ordinal(spec_, copy.hemisphere, slice);
+            if (!taken_.is_free({Kind::SliceQueue, ordinal}, cycles.shifted(offsets.issue)) ||
+                !taken_.is_free({Kind::SlicePort, ordinal}, cycles.shifted(offsets.access))) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+void KernelSchedule::take_slices(const Block& block, const Copy& copy, Direction direction,
+                                 const std::vector<SetAccess>& sets, Offsets offsets) {
+    for (const SetAccess& set : sets) {
+        for (std::int64_t slice = set.slice; slice < set.slice + block.set_slices; ++slice) {
+            const auto cycles = loop_cycles(
+                set.key + hops_along(direction, mem_position(spec_, copy.hemisphere, slice)), set.levels);
+            const std::int64_t ordinal = slice_ordinal(spec_, copy.hemisphere, slice);
+            taken_.take({Kind::SliceQueue, ordinal}, cycles.shifted(offsets.issue));
+            taken_.take({Kind::SlicePort, ordinal}, cycles.shifted(offsets.access));
+        }
+    }
+}
+
+std::vector<KernelSchedule::Copy> KernelSchedule::fresh_copies(const Block& block,
+                                                               std::int64_t position) const {
+    const std::int64_t vxm = vxm_position(spec_);
+    const bool east = position == vxm ? slices_used_[1] < slices_used_[0] : position > vxm;
+    std::vector<Copy> copies;
+    for (const Hemisphere hemisphere :
+         {east ? Hemisphere::East : Hemisphere::West, east ? Hemisphere::West : Hemisphere::East}) {
+        if (const auto copy = room(block, hemisphere)) {
+            copies.push_back(*copy);
+        }
+    }
+    return copies;
+}
+
+std::string KernelSchedule::name_of(const Block& block) const {
+    return block.tensor ? program_.tensors[*block.tensor].name : "values in between";
+}
+
+std::optional<Flow> KernelSchedule::try_read(Block& block, const Copy& copy, bool fresh,
+                                             std::int64_t position, std::int64_t cycle,
+                                             const std::vector<Level>& levels, std::int64_t first_word) {
+    const Reach slices = reach(block, copy);
+    if (slices.west <= position && position <= slices.east) {
+        return {}; // the reader is not downstream of all of them
+    }
+    const Direction direction = slices.east < position ? Direction::East : Direction::West;
+    const std::int64_t key = cycle - hops_along(direction, position);
+    Source source;
+    source.position = direction == Direction::East ? slices.west : slices.east;
+    source.cycle = key + hops_along(direction, source.position);
+    source.levels = levels;
+    source.streams = block.set_slices;
+    const auto sets = accesses(block, copy, key, levels, first_word);
+    const Offsets offsets{-spec_.mem_read_latency_cycles, -spec_.mem_read_latency_cycles};
+    const auto stream = find_route(source, position);
+    if (!stream || !slices_free(block, copy, direction, sets, offsets)) {
+        return {};
+    }
+    if (fresh) {
+        keep(block, copy);
+    }
+    take_slices(block, copy, direction, sets, offsets);
+    for (const SetAccess& set : sets) {
+        const std::int64_t first = mem_position(spec_, copy.hemisphere, set.slice);
+        SliceRange range;
+        range.count = block.set_slices;
+        range.stream_stride = 1;
+        range.follow = direction;
+        source.drives.push_back({emit({Unit::Mem, copy.hemisphere, set.slice},
+                                      set.key + hops_along(direction, first) + offsets.issue,
+                                      MemAccess{MemRead{set.address, {}}, {}}, set.levels,
+                                      block.set_slices > 1 ? range : SliceRange{})});
+    }
+    take_route(source, *stream, position);
+    return add_source(std::move(source), block.dtype);
+}
+
+Flow KernelSchedule::read(std::size_t block, std::int64_t position, std::int64_t cycle,
+                          std::vector<Level> levels, std::int64_t first_word) {
+    Block& from = blocks_[block];
+    for (const Copy& copy : std::vector<Copy>(from.copies)) {
+        if (auto flow = try_read(from, copy, false, position, cycle, levels, first_word)) {
+            return *flow;
+        }
+    }
+    if (from.tensor && program_.tensors[*from.tensor].role != Tensor::Role::Output) {
+        for (const Copy& copy : fresh_copies(from, position)) {
+            if (auto flow = try_read(from, copy, true, position, cycle, levels, first_word)) {
+                return *flow;
+            }
+        }
+    }
+    throw NoRoom("no SRAM slices and streams are free to read " + name_of(from) + " for position " +
+                 std::to_string(position));
+}
+
+bool KernelSchedule::try_write(Block& block, const Copy& copy, bool fresh, const Flow& flow,
+                               const std::vector<Level>& levels, std::int64_t first_word) {
+    Source& source = sources_[flow.source];
+    const Reach slices = reach(block, copy);
+    if (slices.west <= source.position && source.position <= slices.east) {
+        return false;
+    }
+    const Direction direction = source.position < slices.west ? Direction::East : Direction::West;
+    const std::int64_t farthest = direction == Direction::East ? slices.east : slices.west;
+    const std::int64_t key = flow.cycle - hops_along(direction, source.position);
+    const auto sets = accesses(block, copy, key, levels, first_word);
+    const Offsets offsets{0, spec_.mem_write_latency_cycles};
+    const auto stream = find_route(source, farthest);
+    if (!stream || !slices_free(block, copy, direction, sets, offsets)) {
+        return false;
+    }
+    if (fresh) {
+        keep(block, copy);
+    }
+    take_slices(block, copy, direction, sets, offsets);
+    take_route(source, *stream, farthest);
+    for (const SetAccess& set : sets) {
+        std::vector<Level> moved = set.levels;
+        for (Level& level : moved) {
+            level.write_address_stride = std::exchange(level.address_stride, 0);
+        }
+        SliceRange range;
+        range.count = block.set_slices;
+        range.write_stream_stride = 1;
+        range.follow = direction;
+        const std::int64_t first = mem_position(spec_, copy.hemisphere, set.slice);
+        emit({Unit::Mem, copy.hemisphere, set.slice}, set.key + hops_along(direction, first),
+             MemAccess{{}, MemWrite{set.address, *stream}}, std::move(moved),
+             block.set_slices > 1 ? range : SliceRange{});
+    }
+    return true;
+}
+
+void KernelSchedule::write(std::size_t block, const Flow& flow, std::vector<std::int64_t> strides,
+                           std::int64_t first_word) {
+    Block& into = blocks_[block];
+    std::vector<Level> levels = flow.levels;
+    std::int64_t words = 1;
+    for (std::size_t i = levels.size(); i-- > 0;) {
+        levels[i].address_stride = strides.empty() ? words : strides[i];
+        words *= levels[i].count;
+    }
+    for (const Copy& copy : std::vector<Copy>(into.copies)) {
+        if (try_write(into, copy, false, flow, levels, first_word)) {
+            return;
+        }
+    }
+    if (into.copies.empty()) {
+        for (const Copy& copy : fresh_copies(into, sources_[flow.source].position)) {
+            if (try_write(into, copy, true, flow, levels, first_word)) {
+                return;
+            }
+        }
+    }
+    throw NoRoom("no SRAM slices and streams are free to write " + name_of(into));
+}
+
+} // namespace lpusim::chip
