@@ -310,17 +310,20 @@ class Memory:
     def read(self, slice_name: str, address: int, count: int = 1) -> NDArray[np.uint8]:
         """Vectors of one slice, such as "w.3", as bytes of shape `(count, lanes)`. Unwritten SRAM is zero.
 
+        Slices of other chips than the first have their chip before them: "chip1.w.3".
+
         Raises:
-            ValueError: No such slice or address, or a run without values.
+            ValueError: No such slice, chip or address, or a run without values.
         """
-        named = re.fullmatch(r"([we])\.([0-9]{1,9})", slice_name)
+        named = re.fullmatch(r"(?:chip([0-9]{1,9})\.)?([we])\.([0-9]{1,9})", slice_name)
         if named is None:
-            raise ValueError(f"a slice is named like 'w.3' or 'e.12', got {slice_name!r}")
+            raise ValueError(f"a slice is named like 'w.3', 'e.12' or 'chip1.w.3', got {slice_name!r}")
         vectors: NDArray[np.uint8] = self._core.read_vectors(
-            named[1],
-            int(named[2]),
+            named[2],
+            int(named[3]),
             whole_number("address", address, 0, _INT_MAX),
             whole_number("count", count, 0, _INT_MAX),
+            int(named[1] or 0),
         )
         return vectors
 

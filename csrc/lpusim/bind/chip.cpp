@@ -36,9 +36,9 @@ ByteMatrix fetch(const FinishedRun& done, const chip::Program& program, const st
     return matrix;
 }
 
-/// `count` vectors from `address` of SRAM slice `index`.
+/// `count` vectors from `address` of SRAM slice `index` of one chip.
 ByteMatrix read_vectors(const FinishedRun& done, const std::string& hemisphere, std::int64_t index,
-                        std::int64_t address, std::int64_t count) {
+                        std::int64_t address, std::int64_t count, std::int64_t chip) {
     if (done.run.memory.slice_count() == 0) {
         throw ValueError("a run without values leaves no memory");
     }
@@ -50,13 +50,18 @@ ByteMatrix read_vectors(const FinishedRun& done, const std::string& hemisphere, 
                          std::to_string(done.spec.mem_slices_per_hemisphere - 1) + ", got " +
                          std::to_string(index));
     }
+    const std::int64_t chips = done.run.memory.slice_count() / done.spec.mem_slices();
+    if (chip < 0 || chip >= chips) {
+        throw ValueError("the chip must be from 0 to " + std::to_string(chips - 1) + ", got " +
+                         std::to_string(chip));
+    }
     const std::int64_t words = done.spec.mem_words_per_slice;
     if (address < 0 || address >= words || count < 0 || count > words - address) {
         throw ValueError(std::to_string(count) + " vectors from address " + std::to_string(address) +
                          " on must lie in addresses 0 to " + std::to_string(words - 1));
     }
     const auto side = hemisphere == "w" ? chip::Hemisphere::West : chip::Hemisphere::East;
-    const std::int64_t slice = chip::slice_ordinal(done.spec, side, index);
+    const std::int64_t slice = chip::slice_ordinal(done.spec, side, index, chip);
     ByteMatrix vectors({static_cast<py::ssize_t>(count), static_cast<py::ssize_t>(done.spec.lanes())});
     for (std::int64_t i = 0; i < count; ++i) {
         std::copy_n(done.run.memory.read(slice, address + i), done.spec.lanes(),
@@ -241,7 +246,7 @@ void bind_run(py::module_& room) {
         .def("fetch", &fetch, py::arg("program"), py::arg("name"),
              "The bytes of a tensor, one row a matrix row, little-endian.")
         .def("read_vectors", &read_vectors, py::arg("hemisphere"), py::arg("slice"), py::arg("address"),
-             py::arg("count"));
+             py::arg("count"), py::arg("chip") = 0);
 }
 
 /// Throws ValueError for a name that is no type of an operand.

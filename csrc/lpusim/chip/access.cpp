@@ -202,6 +202,31 @@ RunUse use_of(const InstructionRun& run, std::int64_t slice, const ChipSpec& spe
     return use;
 }
 
+Releases::Releases(const Program& program, const ChipSpec& spec)
+    : sync_latency_cycles_(spec.sync_latency_cycles), epoch_cycles_(spec.c2c_epoch_cycles) {
+    for (const InstructionRun& run : program.runs) {
+        if (std::holds_alternative<Notify>(run.instruction)) {
+            notifies_[run.queue.chip].push_back(run.issue);
+        }
+    }
+    for (auto& [chip, issues] : notifies_) {
+        std::sort(issues.begin(), issues.end());
+    }
+}
+
+std::optional<std::int64_t> Releases::after(const RunUse& parking) const {
+    assert(parks(parking.barrier));
+    if (parking.barrier == BarrierRole::Deskew) {
+        return (parking.issue / epoch_cycles_ + 1) * epoch_cycles_;
+    }
+    const auto chip = notifies_.find(parking.queue.chip);
+    if (chip == notifies_.end()) {
+        return std::nullopt;
+    }
+    const auto notify = std::lower_bound(chip->second.begin(), chip->second.end(), parking.issue);
+    return notify == chip->second.end() ? std::nullopt : std::optional(*notify + sync_latency_cycles_);
+}
+
 std::int64_t program_cycles(const Program& program, const ChipSpec& spec) {
     std::int64_t last_tau = -1;
     for (const InstructionRun& run : program.runs) {

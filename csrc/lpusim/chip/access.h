@@ -3,7 +3,9 @@
 #include <array>
 #include <cassert>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <vector>
 
 #include "lpusim/chip/program.h"
 #include "lpusim/chip/spec.h"
@@ -78,6 +80,11 @@ struct PlaneUse {
 
 enum class BarrierRole : std::uint8_t { None, Sync, Notify, Deskew };
 
+/// Does the queue that issued it stand still for a while?
+[[nodiscard]] constexpr bool parks(BarrierRole role) {
+    return role == BarrierRole::Sync || role == BarrierRole::Deskew;
+}
+
 /// All that one run does on one of its queues. Offsets count from each instance's issue.
 struct RunUse {
     QueueId queue;
@@ -116,5 +123,19 @@ struct SxmShape {
 /// Rule 1: the last tau of anything any instance does, plus the number of superlanes; 0 for an empty program.
 /// Precondition: the program is valid.
 [[nodiscard]] std::int64_t program_cycles(const Program& program, const ChipSpec& spec);
+
+/// When a parked queue issues again. Cost: a sort of the program's notifies, then a search a question.
+class Releases {
+  public:
+    Releases(const Program& program, const ChipSpec& spec);
+
+    /// Of the queue that the Sync or Deskew `parking` parks; none if no Notify of its chip ever frees it.
+    [[nodiscard]] std::optional<std::int64_t> after(const RunUse& parking) const;
+
+  private:
+    std::int64_t sync_latency_cycles_;
+    std::int64_t epoch_cycles_;
+    std::map<std::int64_t, std::vector<std::int64_t>> notifies_; ///< by chip, in order
+};
 
 } // namespace lpusim::chip

@@ -100,15 +100,7 @@ class Describer {
     }
 
     [[nodiscard]] std::int64_t released_at() const {
-        const std::int64_t sync = run(violation_.other_run).issue;
-        std::int64_t first = -1;
-        for (const InstructionRun& each : program_.runs) {
-            if (std::holds_alternative<Notify>(each.instruction) && each.issue >= sync &&
-                (first < 0 || each.issue < first)) {
-                first = each.issue;
-            }
-        }
-        return first + spec_.sync_latency_cycles;
+        return *Releases(program_, spec_).after(use_of(run(violation_.other_run), 0, spec_));
     }
 
     // ---- what came nearest to what was missing
@@ -146,8 +138,8 @@ class Describer {
         const std::vector<QueueRun> runs = queue_runs(program_, spec_);
         for (const QueueRun& each : runs) {
             const auto& drive = each.use.stream_drive;
-            if (!drive || drive->direction != direction || stream < drive->first ||
-                stream >= drive->first + drive->width) {
+            if (each.use.queue.chip != violation_.queue.chip || !drive || drive->direction != direction ||
+                stream < drive->first || stream >= drive->first + drive->width) {
                 continue;
             }
             const std::int64_t hops =
@@ -164,7 +156,10 @@ class Describer {
 
     [[nodiscard]] std::string moment_name() const {
         if (moment_kind() == MomentUse::Kind::Alu)
-            return "the result of vxm." + std::to_string(violation_.address) + ", which is";
+            return "the result of " +
+                   to_string(QueueId{Unit::Vxm, Hemisphere::West, violation_.address % spec_.vxm_alus,
+                                     violation_.address / spec_.vxm_alus}) +
+                   ", which is";
         return "column sums, which are";
     }
 
@@ -183,6 +178,7 @@ class Describer {
         std::optional<std::int64_t> first;
         for (const InstructionRun& each : program_.runs) {
             if (std::holds_alternative<MxmInstall>(each.instruction) &&
+                each.queue.chip == violation_.queue.chip &&
                 each.queue.hemisphere == violation_.queue.hemisphere &&
                 each.queue.index == violation_.queue.index) {
                 const std::int64_t active = each.issue + spec_.mxm_install_latency_cycles;

@@ -39,7 +39,7 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
     result.units = queue_uses(program);
 
     const std::vector<QueueRun> runs = queue_runs(program, spec);
-    for (const auto& found : {check_queues(runs, spec), check_addresses(program, runs, spec),
+    for (const auto& found : {check_queues(program, runs, spec), check_addresses(program, runs, spec),
                               check_planes(program, runs, spec)}) {
         if (found)
             keep_first(result.error, *found);
@@ -56,7 +56,7 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
     SourceTable sources(runs);
     const bool keeps_sources = values && !result.error && vector_count <= kVectorsMax;
     const MatchSummary matches = match_streams(
-        runs, spec,
+        program, runs, spec,
         keeps_sources ? MatchVisitor([&](const StreamMatch& match) { sources.add(match); }) : MatchVisitor(),
         progress ? Progress(matched) : Progress());
     result.pieces = matches.pieces;

@@ -135,8 +135,8 @@ class BankClash {
 class AddressChecker {
   public:
     AddressChecker(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec)
-        : program_(program), runs_(runs), spec_(spec), reads_(static_cast<std::size_t>(spec.mem_slices())),
-          writes_(static_cast<std::size_t>(spec.mem_slices())) {}
+        : program_(program), runs_(runs), spec_(spec),
+          reads_(static_cast<std::size_t>(program.chips * spec.mem_slices())), writes_(reads_.size()) {}
 
     std::optional<ScheduleViolation> check() {
         for (std::size_t index = 0; index < runs_.size(); ++index) {

@@ -278,7 +278,7 @@ struct PlaneRuns {
 std::optional<ScheduleViolation> check_planes(const Program& program, const std::vector<QueueRun>& runs,
                                               const ChipSpec& spec) {
     std::optional<ScheduleViolation> first;
-    std::vector<PlaneRuns> planes(static_cast<std::size_t>(spec.mxm_planes()));
+    std::vector<PlaneRuns> planes(static_cast<std::size_t>(program.chips * spec.mxm_planes()));
     const auto for_each = [&](auto&& visit) {
         for (std::size_t index = 0; index < runs.size(); ++index) {
             if (const auto& use = runs[index].use.plane)

@@ -8,26 +8,20 @@ namespace {
 
 class QueueChecker {
   public:
-    QueueChecker(const std::vector<QueueRun>& runs, const ChipSpec& spec) : runs_(runs), spec_(spec) {
-        for (const QueueRun& run : runs) {
-            if (run.use.barrier == BarrierRole::Notify)
-                notifies_.push_back(run.use.issue);
-        }
-        std::sort(notifies_.begin(), notifies_.end());
-    }
+    QueueChecker(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec)
+        : runs_(runs), numbers_(spec, program.chips), releases_(program, spec) {}
 
     std::optional<ScheduleViolation> check() {
-        const QueueNumbers numbers(spec_);
-        std::vector<std::vector<std::size_t>> queues(numbers.count());
+        std::vector<std::vector<std::size_t>> queues(numbers_.count());
         for (std::size_t index = 0; index < runs_.size(); ++index)
-            queues[numbers.of(runs_[index].use.queue)].push_back(index);
+            queues[numbers_.of(runs_[index].use.queue)].push_back(index);
         for (const std::vector<std::size_t>& queue : queues) {
             IntervalIndex times;
             for (const std::size_t index : queue)
                 times.add(runs_[index].issue.first(), runs_[index].issue.last(), index);
             times.build();
             check_pairs(times);
-            check_syncs(times);
+            check_parks(times);
         }
         return first_;
     }
@@ -59,19 +53,19 @@ class QueueChecker {
         keep_first(first_, busy);
     }
 
-    void check_syncs(const IntervalIndex& times) {
+    void check_parks(const IntervalIndex& times) {
         for (const IntervalIndex::Entry& entry : times.entries()) {
-            const QueueRun& sync = runs_[entry.payload];
-            if (sync.use.barrier != BarrierRole::Sync)
+            const QueueRun& parking = runs_[entry.payload];
+            if (!parks(parking.use.barrier))
                 continue;
             if (first_ && first_->tau < entry.first)
                 return; // Nothing from here on is as early.
-            const auto notify = std::lower_bound(notifies_.begin(), notifies_.end(), entry.first);
-            if (notify == notifies_.end()) {
-                keep_first(first_, sync.violation(ViolationClass::SyncLost, entry.first, 0));
+            const auto released = releases_.after(parking.use);
+            if (!released) {
+                keep_first(first_, parking.violation(ViolationClass::SyncLost, entry.first, 0));
                 continue;
             }
-            const std::int64_t free_at = *notify + spec_.sync_latency_cycles;
+            const std::int64_t free_at = *released;
             times.for_each_touching(entry.first + 1, free_at - 1, [&](std::size_t index) {
                 const QueueRun& run = runs_[index];
                 const std::int64_t repeat = run.issue.index_from(entry.first + 1);
@@ -79,22 +73,23 @@ class QueueChecker {
                 if (tau >= free_at)
                     return;
                 ScheduleViolation parked = run.violation(ViolationClass::QueueParked, tau, repeat);
-                name_other(parked, sync, 0);
+                name_other(parked, parking, 0);
                 keep_first(first_, parked);
             });
         }
     }
 
     const std::vector<QueueRun>& runs_;
-    const ChipSpec& spec_;
-    std::vector<std::int64_t> notifies_;
+    QueueNumbers numbers_;
+    Releases releases_;
     std::optional<ScheduleViolation> first_;
 };
 
 } // namespace
 
-std::optional<ScheduleViolation> check_queues(const std::vector<QueueRun>& runs, const ChipSpec& spec) {
-    return QueueChecker(runs, spec).check();
+std::optional<ScheduleViolation> check_queues(const Program& program, const std::vector<QueueRun>& runs,
+                                              const ChipSpec& spec) {
+    return QueueChecker(program, runs, spec).check();
 }
 
 } // namespace lpusim::chip

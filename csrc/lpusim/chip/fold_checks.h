@@ -13,8 +13,8 @@
 namespace lpusim::chip {
 
 /// QueueBusy, QueueParked, SyncLost.
-[[nodiscard]] std::optional<ScheduleViolation> check_queues(const std::vector<QueueRun>& runs,
-                                                            const ChipSpec& spec);
+[[nodiscard]] std::optional<ScheduleViolation>
+check_queues(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);
 
 /// AddressRange of every kind, BankConflict.
 [[nodiscard]] std::optional<ScheduleViolation>

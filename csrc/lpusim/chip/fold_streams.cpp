@@ -38,9 +38,9 @@ struct Lane {
 
 class Matcher {
   public:
-    Matcher(const std::vector<QueueRun>& runs, const ChipSpec& spec, const MatchVisitor& visit,
-            const Progress& progress)
-        : runs_(runs), spec_(spec), visit_(visit), progress_(progress) {}
+    Matcher(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec,
+            const MatchVisitor& visit, const Progress& progress)
+        : runs_(runs), spec_(spec), chips_(program.chips), visit_(visit), progress_(progress) {}
 
     MatchSummary run() {
         collect();
@@ -61,30 +61,39 @@ class Matcher {
     }
 
   private:
-    [[nodiscard]] std::size_t stream_lane(Direction direction, std::int64_t stream) const {
-        return static_cast<std::size_t>(stream +
-                                        (direction == Direction::West ? spec_.streams_per_direction : 0));
+    [[nodiscard]] std::size_t stream_lane(const QueueRun& run, Direction direction,
+                                          std::int64_t stream) const {
+        const std::int64_t line = 2 * run.use.queue.chip + (direction == Direction::West ? 1 : 0);
+        return static_cast<std::size_t>(line * spec_.streams_per_direction + stream);
     }
     [[nodiscard]] std::size_t moment_lane(const MomentUse& use) const {
-        return static_cast<std::size_t>(use.index +
-                                        (use.kind == MomentUse::Kind::ColumnSums ? spec_.vxm_alus : 0));
+        switch (use.kind) {
+        case MomentUse::Kind::Alu:
+            return static_cast<std::size_t>(use.index);
+        case MomentUse::Kind::ColumnSums:
+            return static_cast<std::size_t>(chips_ * spec_.vxm_alus + use.index);
+        case MomentUse::Kind::Link:
+            break;
+        }
+        return static_cast<std::size_t>(chips_ * (spec_.vxm_alus + spec_.mxm_planes()) + use.index);
     }
     [[nodiscard]] StreamRef stream_of(std::size_t lane) const {
-        const auto at = static_cast<std::int64_t>(lane);
+        const std::int64_t at = static_cast<std::int64_t>(lane) % (2 * spec_.streams_per_direction);
         const bool west = at >= spec_.streams_per_direction;
         return {west ? Direction::West : Direction::East, west ? at - spec_.streams_per_direction : at};
     }
 
     void collect() {
-        stream_lanes_.resize(static_cast<std::size_t>(2 * spec_.streams_per_direction));
-        moment_lanes_.resize(static_cast<std::size_t>(spec_.vxm_alus + spec_.mxm_planes()));
+        stream_lanes_.resize(static_cast<std::size_t>(2 * chips_ * spec_.streams_per_direction));
+        moment_lanes_.resize(static_cast<std::size_t>(
+            chips_ * (spec_.vxm_alus + spec_.mxm_planes() + 2 * spec_.c2c_links_per_hemisphere)));
         for (std::size_t index = 0; index < runs_.size(); ++index) {
             const QueueRun& run = runs_[index];
             if (const auto& drive = run.use.stream_drive) {
                 const std::size_t port = drives_.size();
                 drives_.push_back(stream_port(run, index, *drive));
                 for (std::int64_t s = drive->first; s < drive->first + drive->width; ++s) {
-                    stream_lanes_[stream_lane(drive->direction, s)].drives.add(
+                    stream_lanes_[stream_lane(run, drive->direction, s)].drives.add(
                         drives_[port].keys.first(), drives_[port].keys.last(), port);
                 }
             }
@@ -135,7 +144,7 @@ class Matcher {
         for (const StreamUse& use : run.use.stream_reads) {
             const Port reader = stream_port(run, index, use);
             for (std::int64_t member = 0; member < use.width; ++member) {
-                const std::size_t lane = stream_lane(use.direction, use.first + member);
+                const std::size_t lane = stream_lane(run, use.direction, use.first + member);
                 if (const auto key = feed(reader, operand, member, stream_lanes_[lane], true)) {
                     ScheduleViolation broken = run.violation(
                         ViolationClass::StreamEmpty, *key + reader.upstream_rank, repeat_of(reader, *key));
@@ -228,6 +237,7 @@ class Matcher {
 
     const std::vector<QueueRun>& runs_;
     const ChipSpec& spec_;
+    std::int64_t chips_;
     const MatchVisitor& visit_;
     const Progress& progress_;
     std::int64_t reported_pieces_ = 0;
@@ -241,9 +251,9 @@ class Matcher {
 
 } // namespace
 
-MatchSummary match_streams(const std::vector<QueueRun>& runs, const ChipSpec& spec, const MatchVisitor& visit,
-                           const Progress& progress) {
-    return Matcher(runs, spec, visit, progress).run();
+MatchSummary match_streams(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec,
+                           const MatchVisitor& visit, const Progress& progress) {
+    return Matcher(program, runs, spec, visit, progress).run();
 }
 
 } // namespace lpusim::chip

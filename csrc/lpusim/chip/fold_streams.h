@@ -35,7 +35,8 @@ struct MatchSummary {
 /// Matches every stream read, and every ALU chain and column sum, with its drives. `visit` may be empty.
 /// Progress counts queue runs.
 /// Cost: n log n in queue runs, plus the pieces; constant in repeat counts where periods align.
-[[nodiscard]] MatchSummary match_streams(const std::vector<QueueRun>& runs, const ChipSpec& spec,
-                                         const MatchVisitor& visit, const Progress& progress = {});
+[[nodiscard]] MatchSummary match_streams(const Program& program, const std::vector<QueueRun>& runs,
+                                         const ChipSpec& spec, const MatchVisitor& visit,
+                                         const Progress& progress = {});
 
 } // namespace lpusim::chip

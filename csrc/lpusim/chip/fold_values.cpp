@@ -33,10 +33,11 @@ class Executor {
     Executor(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
              const SourceTable& sources, Memory memory)
         : program_(program), runs_(runs), work_(program, spec, runs, sources, std::move(memory)),
-          producer_(runs.size(), 0), slice_reads_(static_cast<std::size_t>(spec.mem_slices())),
-          slice_writes_(static_cast<std::size_t>(spec.mem_slices())),
-          plane_accumulates_(static_cast<std::size_t>(spec.mxm_planes())),
-          plane_installs_(static_cast<std::size_t>(spec.mxm_planes())) {
+          producer_(runs.size(), 0),
+          slice_reads_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
+          slice_writes_(slice_reads_.size()),
+          plane_accumulates_(static_cast<std::size_t>(program.chips * spec.mxm_planes())),
+          plane_installs_(plane_accumulates_.size()) {
         for (std::size_t index = 0; index < runs.size(); ++index)
             add_actors(index);
         link_pending();

@@ -26,7 +26,7 @@ FoldWork::FoldWork(const Program& program, const ChipSpec& spec, const std::vect
                    const SourceTable& sources, Memory memory)
     : program_(program), spec_(spec), runs_(runs), sources_(sources), memory_(std::move(memory)),
       lanes_(spec.lanes()), input_position_(sources.inputs().size(), 0),
-      planes_(static_cast<std::size_t>(spec.mxm_planes())) {
+      planes_(static_cast<std::size_t>(program.chips * spec.mxm_planes())) {
     results_.reserve(runs.size());
     for (std::size_t run = 0; run < runs.size(); ++run)
         results_.push_back(results_for(run));

@@ -72,7 +72,7 @@ class FootprintBuilder {
             if (run.use.plane)
                 include_plane(run, *run.use.plane);
         }
-        static_cast<void>(match_streams(runs_, spec_, [&](const StreamMatch& match) {
+        static_cast<void>(match_streams(program_, runs_, spec_, [&](const StreamMatch& match) {
             const auto& reads = runs_[match.reader].use.stream_reads;
             if (match.operand >= reads.size)
                 return; // Not a stream.
@@ -201,19 +201,13 @@ class FootprintBuilder {
 
     /// A queue that waits at a sync is in use until it is free again.
     void include_parks() {
-        std::vector<std::int64_t> notifies;
-        for (const QueueRun& run : runs_) {
-            if (run.use.barrier == BarrierRole::Notify)
-                notifies.push_back(run.use.issue);
-        }
-        std::sort(notifies.begin(), notifies.end());
+        const Releases releases(program_, spec_);
         for (const QueueRun& run : runs_) {
             if (run.use.barrier != BarrierRole::Sync)
                 continue;
-            const auto notify = std::lower_bound(notifies.begin(), notifies.end(), run.use.issue);
-            assert(notify != notifies.end());
-            made_.queues[numbers_.of(run.use.queue)].include(run.use.issue,
-                                                             *notify + spec_.sync_latency_cycles - 1);
+            const auto released = releases.after(run.use);
+            assert(released);
+            made_.queues[numbers_.of(run.use.queue)].include(run.use.issue, *released - 1);
         }
     }
 
@@ -225,6 +219,21 @@ class FootprintBuilder {
     std::vector<UseSpan> last_loads_, last_installs_; ///< by plane
     std::vector<std::vector<SlotUse>> first_uses_;    ///< by plane and accumulator slot
 };
+
+/// What passes between chips has no place in a footprint, and a deskew waits for an absolute cycle.
+void refuse_several_chips(const Program& program) {
+    if (program.chips > 1) {
+        throw ScheduleError("composition is for programs of one chip, this one has " +
+                            std::to_string(program.chips));
+    }
+    for (std::size_t number = 0; number < program.runs.size(); ++number) {
+        if (program.runs[number].queue.unit == Unit::C2c) {
+            throw ScheduleError(
+                "run " + std::to_string(number) + " on " + to_string(program.runs[number].queue) +
+                ": a program that uses links cannot be composed; compose what each chip does between them");
+        }
+    }
+}
 
 /// Raises `offset` until every use in `next` comes after the use of the same thing in `before`.
 void follow(const std::vector<UseSpan>& before, const std::vector<UseSpan>& next, std::int64_t& offset) {
@@ -247,6 +256,7 @@ void include_all(std::vector<UseSpan>& frontier, const std::vector<UseSpan>& nex
 
 Footprint footprint(const Program& program, const ChipSpec& spec) {
     validate(program, spec);
+    refuse_several_chips(program);
     return FootprintBuilder(program, spec).build();
 }
 

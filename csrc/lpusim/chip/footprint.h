@@ -57,7 +57,8 @@ struct Footprint {
 };
 
 /// Precondition: the program is legal. Throws ScheduleError if it could not follow another program unchanged:
-/// it leaves loaded weights without an install, or adds to accumulators that it did not start. Cost: linear
+/// it leaves loaded weights without an install, or adds to accumulators that it did not start, or if it has
+/// several chips or uses links. Cost: linear
 /// in runs, slices and banks touched, and in accumulator slots; constant in repeat counts.
 [[nodiscard]] Footprint footprint(const Program& program, const ChipSpec& spec);
 

@@ -13,14 +13,14 @@ namespace lpusim::chip {
 [[nodiscard]] ChipSpec random_spec(std::uint64_t seed);
 
 /// A program without errors: copies, point-wise work and matrix products between slices, added one at a time
-/// at a random cycle and kept if the oracle finds no error.
-[[nodiscard]] Program random_legal_program(const ChipSpec& spec, std::uint64_t seed);
+/// at a random cycle of one of the chips and kept if the oracle finds no error.
+[[nodiscard]] Program random_legal_program(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips = 1);
 
 /// `program` with one to three random changes: cycles, streams, directions, addresses, counts, strides,
 /// order. Still valid for the spec, hardly ever legal.
 [[nodiscard]] Program mutated(const Program& program, const ChipSpec& spec, std::uint64_t seed);
 
-/// Every vector random.
-[[nodiscard]] Memory random_memory(const ChipSpec& spec, std::uint64_t seed);
+/// Every vector of all chips random.
+[[nodiscard]] Memory random_memory(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips = 1);
 
 } // namespace lpusim::chip

@@ -582,15 +582,19 @@ ChipSpec random_spec(std::uint64_t seed) {
     return spec;
 }
 
-Program random_legal_program(const ChipSpec& spec, std::uint64_t seed) {
+Program random_legal_program(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips) {
     Draw draw(seed);
     Program program;
+    program.chips = chips;
     const std::int64_t wanted = draw.between(1, 6);
     std::int64_t kept = 0;
     for (int tries = 0; tries < 40 && kept < wanted; ++tries) {
         Program longer = program;
-        for (InstructionRun& run : Builder(spec, draw).build())
+        const std::int64_t chip = draw.below(program.chips);
+        for (InstructionRun& run : Builder(spec, draw).build()) {
+            run.queue.chip = chip;
             longer.runs.push_back(std::move(run));
+        }
         sort_by_issue(longer);
         if (!is_valid(longer, spec) || tick(longer, spec, {}, false).error)
             continue;
@@ -613,10 +617,10 @@ Program mutated(const Program& program, const ChipSpec& spec, std::uint64_t seed
     return program;
 }
 
-Memory random_memory(const ChipSpec& spec, std::uint64_t seed) {
-    Memory memory(spec);
+Memory random_memory(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips) {
+    Memory memory(spec, chips);
     std::uint64_t drawn = 0;
-    for (std::int64_t slice = 0; slice < spec.mem_slices(); ++slice) {
+    for (std::int64_t slice = 0; slice < memory.slice_count(); ++slice) {
         for (std::int64_t address = 0; address < spec.mem_words_per_slice; ++address) {
             std::uint8_t* bytes = memory.write(slice, address);
             for (std::int64_t lane = 0; lane < spec.lanes(); ++lane) {

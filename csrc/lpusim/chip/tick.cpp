@@ -134,13 +134,14 @@ class Machine {
   public:
     Machine(const Program& program, const ChipSpec& spec, Memory memory, bool values)
         : program_(program), spec_(spec), memory_(std::move(memory)), values_(values), lanes_(spec.lanes()),
-          streams_(spec.streams_per_direction), positions_(spec.positions),
-          cells_(static_cast<std::size_t>(2 * positions_ * streams_), kNothing),
+          streams_(spec.streams_per_direction), positions_(spec.positions), releases_(program, spec),
+          cells_(static_cast<std::size_t>(program.chips * 2 * positions_ * streams_), kNothing),
           driven_at_(cells_.size(), kNever), driven_by_(cells_.size(), 0),
-          alu_results_(static_cast<std::size_t>(spec.vxm_alus)),
-          column_sums_(static_cast<std::size_t>(spec.mxm_planes())),
-          planes_(static_cast<std::size_t>(spec.mxm_planes())),
-          sram_reads_(static_cast<std::size_t>(spec.mem_slices())), pool_(lanes_, values ? lifetime() : 1) {
+          alu_results_(static_cast<std::size_t>(program.chips * spec.vxm_alus)),
+          column_sums_(static_cast<std::size_t>(program.chips * spec.mxm_planes())),
+          planes_(column_sums_.size()),
+          sram_reads_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
+          pool_(lanes_, values ? lifetime() : 1) {
         for (Plane& plane : planes_) {
             plane.loaded_at.assign(static_cast<std::size_t>(lanes_), kNever);
             if (values_) {
@@ -173,18 +174,12 @@ class Machine {
   private:
     // ---- set-up
 
-    [[nodiscard]] std::int64_t latency_max() const {
-        return std::max({spec_.mem_read_latency_cycles, spec_.mem_write_latency_cycles,
-                         spec_.mxm_load_latency_cycles, spec_.mxm_install_latency_cycles,
-                         spec_.mxm_activate_latency_cycles, spec_.mxm_accumulate_latency_cycles,
-                         spec_.vxm_alu_latency_cycles, spec_.sync_latency_cycles});
-    }
-
     /// A driven vector is on the line for at most `positions` cycles.
     [[nodiscard]] std::int64_t lifetime() const { return positions_ + 1; }
 
     void prepare_sources() {
         std::map<QueueId, std::size_t> numbers;
+        std::int64_t last_offset = 0;
         for (std::size_t number = 0; number < program_.runs.size(); ++number) {
             const InstructionRun& run = program_.runs[number];
             for (std::int64_t slice = 0; slice < run.slices.count; ++slice) {
@@ -195,14 +190,11 @@ class Machine {
                 source.queue = numbers.emplace(source.use.queue, numbers.size()).first->second;
                 source.next_issue = source.use.issue;
                 source.indices.assign(run.repeat.size(), 0);
+                last_offset = std::max(last_offset, source.use.last_offset);
                 sources_.push_back(std::move(source));
-            }
-            if (std::holds_alternative<Notify>(run.instruction)) {
-                notifies_.push_back(run.issue);
             }
         }
         queues_.resize(numbers.size());
-        std::sort(notifies_.begin(), notifies_.end());
         waiting_.resize(sources_.size());
         for (std::size_t i = 0; i < waiting_.size(); ++i) {
             waiting_[i] = static_cast<std::int64_t>(i);
@@ -212,7 +204,7 @@ class Machine {
             return source(a).use.issue > source(b).use.issue;
         });
         for (auto& phase : due_) {
-            phase.resize(static_cast<std::size_t>(latency_max() + 1));
+            phase.resize(static_cast<std::size_t>(last_offset + 1));
         }
     }
 
@@ -227,9 +219,10 @@ class Machine {
     }
     [[nodiscard]] Plane& plane(const PlaneUse& use) { return planes_[static_cast<std::size_t>(use.plane)]; }
 
-    [[nodiscard]] std::size_t cell(Direction direction, std::int64_t position, std::int64_t stream) const {
-        const std::int64_t line = direction == Direction::East ? 0 : positions_;
-        return static_cast<std::size_t>((line + position) * streams_ + stream);
+    [[nodiscard]] std::size_t cell(std::int64_t chip, Direction direction, std::int64_t position,
+                                   std::int64_t stream) const {
+        const std::int64_t line = 2 * chip + (direction == Direction::East ? 0 : 1);
+        return static_cast<std::size_t>((line * positions_ + position) * streams_ + stream);
     }
 
     [[nodiscard]] std::vector<std::int64_t>& due(Phase phase, std::int64_t offset) {
@@ -290,12 +283,13 @@ class Machine {
     void move_streams() {
         const auto line = static_cast<std::ptrdiff_t>(positions_ * streams_);
         const auto step = static_cast<std::ptrdiff_t>(streams_);
-        const auto east = cells_.begin();
-        const auto west = cells_.begin() + line;
-        std::copy_backward(east, east + line - step, east + line);
-        std::fill(east, east + step, kNothing);
-        std::copy(west + step, west + line, west);
-        std::fill(west + line - step, west + line, kNothing);
+        for (auto east = cells_.begin(); east != cells_.end(); east += 2 * line) {
+            const auto west = east + line;
+            std::copy_backward(east, west - step, west);
+            std::fill(east, east + step, kNothing);
+            std::copy(west + step, west + line, west);
+            std::fill(west + line - step, west + line, kNothing);
+        }
     }
 
     void issue_all() {
@@ -383,13 +377,13 @@ class Machine {
             found.other_repeat = 0;
             keep_first(error_, found);
         }
-        if (from.use.barrier == BarrierRole::Sync) {
-            const auto notify = std::lower_bound(notifies_.begin(), notifies_.end(), tau_);
-            if (notify == notifies_.end()) {
+        if (parks(from.use.barrier)) {
+            const auto released = releases_.after(from.use);
+            if (!released) {
                 keep_first(error_, violation(ViolationClass::SyncLost, issued));
                 return;
             }
-            queue.parked_until = *notify + spec_.sync_latency_cycles;
+            queue.parked_until = *released;
             queue.parking_run = from.run;
         }
     }
@@ -437,9 +431,10 @@ class Machine {
     }
 
     void take_streams(const Instance& issued, const StreamUse& read, std::vector<std::uint8_t>& bytes) {
+        const std::int64_t chip = source_of(issued).use.queue.chip;
         bytes.clear();
         for (std::int64_t i = 0; i < read.width; ++i) {
-            const std::int64_t handle = cells_[cell(read.direction, read.position, read.first + i)];
+            const std::int64_t handle = cells_[cell(chip, read.direction, read.position, read.first + i)];
             if (handle == kNothing) {
                 ScheduleViolation found = violation(ViolationClass::StreamEmpty, issued);
                 found.stream = StreamRef{read.direction, read.first + i};
@@ -619,9 +614,10 @@ class Machine {
                   [this](std::int64_t a, std::int64_t b) { return precedes(instance(a), instance(b)); });
         for (const std::int64_t id : drives) {
             const Instance& issued = instance(id);
+            const std::int64_t chip = source_of(issued).use.queue.chip;
             const StreamUse& drive = *source_of(issued).use.stream_drive;
             for (std::int64_t i = 0; i < drive.width; ++i) {
-                const std::size_t here = cell(drive.direction, drive.position, drive.first + i);
+                const std::size_t here = cell(chip, drive.direction, drive.position, drive.first + i);
                 if (driven_at_[here] == tau_) {
                     ScheduleViolation found = violation(ViolationClass::StreamCollision, issued);
                     found.stream = StreamRef{drive.direction, drive.first + i};
@@ -649,14 +645,15 @@ class Machine {
 
     std::vector<Source> sources_;
     std::vector<Queue> queues_;
-    std::vector<std::int64_t> notifies_; ///< when each issues, ascending
+    Releases releases_;
     std::vector<std::int64_t> waiting_;
     std::vector<std::int64_t> active_;
     std::vector<Instance> instances_;
     std::vector<std::int64_t> free_;
     std::array<std::vector<std::vector<std::int64_t>>, kPhaseCount> due_;
 
-    std::vector<std::int64_t> cells_; ///< [direction][position][stream]: a vector in the pool, or kNothing
+    std::vector<std::int64_t>
+        cells_; ///< [chip][direction][position][stream]: a vector in the pool, or kNothing
     std::vector<std::int64_t> driven_at_;
     std::vector<std::int64_t> driven_by_;
     std::vector<Moment> alu_results_;

@@ -545,3 +545,48 @@ TEST_CASE("loading and installing all four planes takes the published less than 
     CHECK(active_from >= 20); // 409,600 weights over 64 streams of 320 B
     CHECK(active_from < 40);
 }
+
+namespace {
+
+/// `text` on chip 0 and `other` on chip 1.
+Program on_two_chips(const std::string& text, const std::string& other) {
+    Program program = parse(text);
+    program.chips = 2;
+    for (InstructionRun run : parse(other).runs) {
+        run.queue.chip = 1;
+        program.runs.push_back(run);
+    }
+    return program;
+}
+
+} // namespace
+
+TEST_CASE("chips of one program have streams, queues and SRAM of their own") {
+    const ChipSpec spec = small_spec();
+    const std::string copy = "@0 mem.w.3 read 0 -> e.0\n@3 mem.w.2 write 5 <- e.0";
+    Memory memory(spec, 2);
+    put(memory, slice_ordinal(spec, Hemisphere::West, 3, 0), 0, Bytes(8, 1));
+    put(memory, slice_ordinal(spec, Hemisphere::West, 3, 1), 0, Bytes(8, 2));
+    const Run both = tick(on_two_chips(copy, copy), spec, memory, true);
+    REQUIRE(!both.error);
+    CHECK(vector_at(both.memory, slice_ordinal(spec, Hemisphere::West, 2, 0), 5) == Bytes(8, 1));
+    CHECK(vector_at(both.memory, slice_ordinal(spec, Hemisphere::West, 2, 1), 5) == Bytes(8, 2));
+    CHECK(both.units.size() == 4);
+
+    // What one chip drives, the other does not see.
+    const Run empty =
+        tick(on_two_chips("@0 mem.w.3 read 0 -> e.0", "@3 mem.w.2 write 5 <- e.0"), spec, {}, false);
+    REQUIRE(empty.error);
+    CHECK(empty.error->kind == ViolationClass::StreamEmpty);
+    CHECK(empty.error->queue.chip == 1);
+}
+
+TEST_CASE("a notify releases the queues of its own chip only") {
+    const ChipSpec spec = small_spec();
+    const std::string notify = "@1 vxm.0 notify";
+    CHECK(!tick(on_two_chips("@0 mem.w.0 sync\n" + notify, ""), spec, {}, false).error);
+    const Run lost = tick(on_two_chips("@0 mem.w.0 sync", notify), spec, {}, false);
+    REQUIRE(lost.error);
+    CHECK(lost.error->kind == ViolationClass::SyncLost);
+    CHECK(lost.error->tau == 0);
+}

@@ -81,7 +81,7 @@ Verdict verify(const Program& program, const ChipSpec& spec, const Progress& pro
         std::int64_t busy_cycles = 0;
         for (const QueueUse& use : run.units)
             busy_cycles += use.queue.unit == unit ? use.busy_cycles : 0;
-        UnitUse row{unit, queue_count(spec, unit), occupied_peak(runs, unit), 0.0};
+        UnitUse row{unit, program.chips * queue_count(spec, unit), occupied_peak(runs, unit), 0.0};
         if (run.cycles > 0)
             row.busy_mean = static_cast<double>(busy_cycles) / static_cast<double>(run.cycles);
         verdict.units.push_back(row);

@@ -18,7 +18,7 @@ namespace lpusim::chip {
 /// issues.
 struct UnitUse {
     Unit unit = Unit::Mem;
-    std::int64_t queues = 0;        ///< on the chip
+    std::int64_t queues = 0;        ///< on all chips
     std::int64_t occupied_peak = 0; ///< most queues occupied in one cycle
     double busy_mean = 0;           ///< queues busy, averaged over the program's cycles
 
