@@ -66,6 +66,27 @@ TEST_CASE("fold and tick agree on random programs, legal and not") {
     }
 }
 
+TEST_CASE("fold and tick agree on weights loaded and installed in turn, however the repeats are written") {
+    std::int64_t legal = 0, overlapping = 0;
+    std::array<std::int64_t, 12> late_errors_of{};
+    for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+        const ChipSpec spec = random_spec(seed);
+        const Program program = random_weights(spec, seed);
+        check_equal(program, spec, seed, false);
+        const Run run = fold(program, spec, {}, false);
+        legal += !run.error && !program.runs.empty();
+        if (run.error && run.error->tau > 100)
+            ++late_errors_of[static_cast<std::size_t>(run.error->kind)];
+        overlapping += program.runs.size() > 4;
+    }
+    MESSAGE("fold == tick on " << legal << " legal programs and others that break a rule");
+    CHECK(legal > 500);
+    CHECK(overlapping > 500);
+    CHECK(late_errors_of[static_cast<std::size_t>(ViolationClass::QueueBusy)] > 5);
+    CHECK(late_errors_of[static_cast<std::size_t>(ViolationClass::ShadowBusy)] > 5);
+    CHECK(late_errors_of[static_cast<std::size_t>(ViolationClass::LoadsUnfinished)] > 5);
+}
+
 TEST_CASE("an activation run that spans an install uses both weights") {
     const ChipSpec spec; // VXM at 22, slices 0 to 2 of the west at 21, MXM at 0.
     const Program program = parse("@0  mem.w.0 read 0 -> w.0\n" // driven at 2, 21 hops

@@ -16,6 +16,11 @@ namespace lpusim::chip {
 /// at a random cycle of one of the chips and kept if the oracle finds no error.
 [[nodiscard]] Program random_legal_program(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips = 1);
 
+/// Loads and installs of one plane only, over full streams: sections of loads and an install in nested
+/// repeats, then split, moved, lengthened and joined by others, so that some break a rule late, some early,
+/// some never.
+[[nodiscard]] Program random_weights(const ChipSpec& spec, std::uint64_t seed);
+
 /// `program` with one to three random changes: cycles, streams, directions, addresses, counts, strides,
 /// order. Still valid for the spec, hardly ever legal.
 [[nodiscard]] Program mutated(const Program& program, const ChipSpec& spec, std::uint64_t seed);

@@ -30,6 +30,56 @@ class Draw {
     std::uint64_t drawn_ = 0;
 };
 
+void move_address(InstructionRun& run, const Level& level, std::int64_t steps) {
+    if (auto* access = std::get_if<MemAccess>(&run.instruction)) {
+        if (access->read)
+            access->read->address += steps * level.address_stride;
+        if (access->write)
+            access->write->address += steps * level.write_address_stride;
+    } else if (auto* load = std::get_if<MxmLoad>(&run.instruction)) {
+        load->column += steps * level.address_stride;
+    } else if (auto* add = std::get_if<MxmAccumulate>(&run.instruction)) {
+        add->slot += steps * level.address_stride;
+    }
+}
+
+/// The same instances as two runs: every second one of a level, or the first ones and the others; or one
+/// level written as two.
+std::vector<InstructionRun> split_run(const InstructionRun& run, Draw& draw) {
+    if (run.repeat.empty())
+        return {run};
+    const auto at = static_cast<std::size_t>(draw.below(static_cast<std::int64_t>(run.repeat.size())));
+    const Level whole = run.repeat[at];
+    if (whole.count < 2)
+        return {run};
+    InstructionRun first = run, second = run;
+    Level& left = first.repeat[at];
+    Level& right = second.repeat[at];
+    const std::int64_t way = draw.below(whole.count % 2 == 0 && run.repeat.size() < 6 ? 3 : 2);
+    if (way == 2) {
+        first.repeat.insert(
+            first.repeat.begin() + static_cast<std::ptrdiff_t>(at),
+            {whole.count / 2, 2 * whole.cycles, 2 * whole.address_stride, 2 * whole.write_address_stride});
+        first.repeat[at + 1].count = 2;
+        return {first};
+    }
+    std::int64_t steps = 1;
+    if (way == 1) { // Odd and even.
+        for (Level* level : {&left, &right}) {
+            level->cycles *= 2;
+            level->address_stride *= 2;
+            level->write_address_stride *= 2;
+        }
+        left.count = (whole.count + 1) / 2;
+    } else {
+        steps = left.count = draw.between(1, whole.count - 1);
+    }
+    right.count = whole.count - left.count;
+    second.issue += steps * whole.cycles;
+    move_address(second, whole, steps);
+    return {first, second};
+}
+
 /// Lays out one piece of work: operands arrive at `arrival` (of the first instance) at a position.
 class Builder {
   public:
@@ -38,11 +88,15 @@ class Builder {
     std::vector<InstructionRun> build() {
         arrival_ = spec_.mem_read_latency_cycles + spec_.positions + draw_.below(120);
         levels_ = random_levels();
-        const std::int64_t kind = draw_.below(11);
+        const std::int64_t kind = draw_.below(14);
         if (kind < 3) {
             copy();
         } else if (kind == 10) {
             swap_banks();
+        } else if (kind == 13) {
+            parked_repeat();
+        } else if (kind > 10) {
+            weights_in_turn();
         } else if (kind < 7) {
             pointwise();
         } else if (kind < 9) {
@@ -52,7 +106,14 @@ class Builder {
         }
         if (draw_.chance(8))
             barrier();
-        return std::move(runs_);
+        std::vector<InstructionRun> pieces;
+        for (const InstructionRun& run : runs_) {
+            for (const InstructionRun& half : draw_.chance(25) ? split_run(run, draw_) : std::vector{run}) {
+                const auto quarters = draw_.chance(25) ? split_run(half, draw_) : std::vector{half};
+                pieces.insert(pieces.end(), quarters.begin(), quarters.end());
+            }
+        }
+        return pieces;
     }
 
   private:
@@ -345,6 +406,93 @@ class Builder {
         store(to, 4, end, sums + spec_.mxm_accumulate_latency_cycles);
     }
 
+    /// Load, install, load, install: a repeat each. Sometimes the loads move on by columns, or start later
+    /// than the installs' first turn allows, or activations run beside them.
+    void weights_in_turn() {
+        const Hemisphere side = draw_.chance(50) ? Hemisphere::West : Hemisphere::East;
+        const std::int64_t plane = draw_.below(spec_.mxm_planes_per_hemisphere);
+        const std::int64_t end = mxm_position(spec_, side);
+        const Direction in = side == Hemisphere::West ? Direction::West : Direction::East;
+        const std::int64_t group = draw_.between(1, std::min(spec_.mxm_load_streams, spec_.lanes()));
+        const std::int64_t columns = draw_.between(1, spec_.lanes() / group);
+        const std::int64_t cycles = draw_.between(1, 3), turns = draw_.between(2, 7);
+        const std::int64_t install =
+            (columns - 1) * cycles + std::max<std::int64_t>(1, spec_.mxm_load_latency_cycles);
+        const std::int64_t period =
+            install + std::max<std::int64_t>(1, spec_.mxm_install_latency_cycles) + draw_.below(4);
+        const std::int64_t spare = spec_.lanes() - columns * group;
+        const std::int64_t drift = draw_.chance(70) ? 0 : draw_.between(-1, 1);
+        const bool fits = (turns - 1) * std::abs(drift) <= spare;
+        const std::int64_t first_column =
+            fits ? draw_.between(std::max<std::int64_t>(0, -drift) * (turns - 1),
+                                 spare - std::max<std::int64_t>(0, drift) * (turns - 1))
+                 : draw_.below(spare + 1);
+        std::vector<Level> outer;
+        if (draw_.chance(30))
+            outer.push_back({draw_.between(2, 3), turns * period + draw_.below(5), 0, 0});
+        const auto nested = [&](std::vector<Level> inner) {
+            inner.insert(inner.begin(), outer.begin(), outer.end());
+            return inner;
+        };
+        const auto stream_levels = [&](std::int64_t count, std::int64_t every) {
+            levels_.clear();
+            for (const Level& level : outer)
+                levels_.push_back({level.count, level.cycles});
+            levels_.push_back({turns, period});
+            levels_.push_back({count, every});
+        };
+        const QueueId queue{Unit::MxmWeights, side, plane};
+        const StreamRef weights{in, draw_.below(spec_.streams_per_direction - group + 1)};
+        stream_levels(columns, cycles);
+        bring(weights, group, end, arrival_);
+        runs_.push_back({queue,
+                         arrival_,
+                         MxmLoad{first_column, weights, group},
+                         nested({{turns, period, drift, 0}, {columns, cycles, group, 0}}),
+                         {}});
+        runs_.push_back({queue,
+                         arrival_ + install,
+                         MxmInstall{},
+                         nested({{turns - draw_.below(2) * draw_.below(2), period, 0, 0}}),
+                         {}});
+        if (draw_.chance(40))
+            return;
+        const std::int64_t entered = arrival_ + install + spec_.mxm_install_latency_cycles + draw_.below(3);
+        const StreamRef from{in, random_stream(1)};
+        stream_levels(draw_.between(1, std::min<std::int64_t>(period, 5)), 1);
+        bring(from, 1, end, entered);
+        runs_.push_back({{Unit::MxmActivations, side, plane},
+                         entered,
+                         MxmActivate{DType::Int8, from},
+                         plain_levels(),
+                         {}});
+        const std::int64_t sums = entered + spec_.mxm_activate_latency_cycles;
+        const StreamRef to{side == Hemisphere::West ? Direction::East : Direction::West, random_stream(4)};
+        std::int64_t slot = 0;
+        InstructionRun add{{Unit::MxmAccumulators, side, plane}, sums, {}, {}, {}};
+        add.repeat = placed_levels(spec_.mxm_accumulator_vectors, false, slot);
+        add.instruction = MxmAccumulate{slot, draw_.chance(40), to};
+        runs_.push_back(add);
+        store(to, 4, end, sums + spec_.mxm_accumulate_latency_cycles);
+    }
+
+    /// A queue that is parked once or twice in the middle of a repeat, with or without room for it.
+    void parked_repeat() {
+        const QueueId parked = random_slice();
+        const std::int64_t every = spec_.sync_latency_cycles + draw_.between(1, 5);
+        const std::int64_t count = draw_.between(2, 5), first = draw_.below(60);
+        runs_.push_back({parked,
+                         first,
+                         MemAccess{MemRead{0, {random_direction(), random_stream(1)}}, std::nullopt},
+                         {{count, every, 1, 0}},
+                         {}});
+        for (std::int64_t syncs = draw_.between(1, 2); syncs > 0; --syncs) {
+            const std::int64_t at = first + draw_.below(count) * every + draw_.between(1, 3);
+            runs_.push_back({parked, at, Sync{}, {}, {}});
+            runs_.push_back({random_slice(), at + draw_.below(3), Notify{}, {}, {}});
+        }
+    }
+
     /// A range of slices on one diagonal, read in one hemisphere and written in the other.
     void slice_range() {
         const std::int64_t count =
@@ -424,7 +572,7 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
         nudge(group);
         group.stream -= group.stream % width;
     };
-    switch (draw.below(17)) {
+    switch (draw.below(21)) {
     case 0:
         run.issue += draw.between(-3, 3);
         break;
@@ -522,6 +670,32 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
             }
         }
         break;
+    case 17: { // The same in other words.
+        const auto parts = split_run(run, draw);
+        runs.insert(runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(at)), parts.begin(), parts.end());
+        break;
+    }
+    case 18: { // A barrier in the middle of whatever the queue does.
+        const std::int64_t sync = run.issue + draw.below(40);
+        const QueueId parked = run.queue;
+        runs.push_back({parked, sync, Sync{}, {}, {}});
+        if (draw.chance(85))
+            runs.push_back({{Unit::Vxm, Hemisphere::West, 0}, sync + draw.below(3), Notify{}, {}, {}});
+        break;
+    }
+    case 19: // Weights in turn, one load or install more or less, or all of it again.
+        for (InstructionRun& other : runs) {
+            if (other.queue.unit != Unit::MxmWeights)
+                continue;
+            if (draw.chance(50) && !other.repeat.empty()) {
+                other.repeat[0].count =
+                    std::max<std::int64_t>(1, other.repeat[0].count + draw.between(-1, 1));
+            } else if (draw.chance(30)) {
+                other.repeat.insert(other.repeat.begin(),
+                                    {draw.between(2, 40), draw.between(1, 60), draw.below(2), 0});
+            }
+        }
+        break;
     case 14: // An install or an activation once more.
         if (run.queue.unit == Unit::MxmWeights || run.queue.unit == Unit::MxmActivations)
             run.repeat.push_back({draw.between(1, 3), draw.between(1, 9), 0, 0});
@@ -602,6 +776,92 @@ Program random_legal_program(const ChipSpec& spec, std::uint64_t seed, std::int6
         ++kept;
     }
     return program;
+}
+
+Program random_weights(const ChipSpec& spec, std::uint64_t seed) {
+    Draw draw(seed);
+    const QueueId queue{Unit::MxmWeights, Hemisphere::West, 0};
+    const auto random_load = [&] {
+        const std::int64_t width =
+            draw.between(1, std::min<std::int64_t>({spec.mxm_load_streams, spec.lanes(), 2}));
+        return MxmLoad{draw.below(spec.lanes() - width + 1), {Direction::West, 0}, width};
+    };
+    std::vector<InstructionRun> runs;
+    std::int64_t at = draw.below(9) + spec.positions + spec.mem_read_latency_cycles;
+    const auto install = [&] {
+        at += spec.mxm_load_latency_cycles;
+        runs.push_back({queue, at, MxmInstall{}, {}, {}});
+        at += std::max<std::int64_t>(1, spec.mxm_install_latency_cycles) + draw.below(2);
+    };
+    const bool installs_first = draw.chance(40);
+    std::vector<InstructionRun> before;
+    if (installs_first) {
+        before.push_back({queue, at++, random_load(), {}, {}});
+    }
+    // One period: sections of one or two loads, each with an install.
+    const std::int64_t start = at;
+    for (std::int64_t sections = draw.between(1, 2); sections > 0; --sections) {
+        if (installs_first)
+            install();
+        for (std::int64_t loads = draw.between(1, 2); loads > 0; --loads) {
+            const MxmLoad load = random_load();
+            const std::int64_t room = (spec.lanes() - load.column) / load.streams;
+            const std::int64_t count = draw.between(1, std::min<std::int64_t>(room, 3));
+            runs.push_back({queue, at, load, {{count, 1, load.streams, 0}}, {}});
+            at += draw.chance(20) && count > 1 ? 1 : count;
+        }
+        if (!installs_first)
+            install();
+    }
+    std::int64_t period = at - start;
+    for (std::int64_t depth = draw.between(1, 3); depth > 0; --depth) {
+        const std::int64_t count = draw.between(1, depth == 1 ? 20 : 5);
+        for (InstructionRun& run : runs)
+            run.repeat.insert(run.repeat.begin(), {count, period, 0, 0});
+        if (draw.chance(25)) {
+            const std::int64_t stride = draw.between(-1, 1), most = draw.chance(70) ? 100 : 70;
+            for (InstructionRun& run : runs) {
+                if (draw.chance(most))
+                    run.repeat.front().address_stride = stride;
+            }
+        }
+        period = count * period + draw.below(3) * draw.below(7);
+    }
+    if (draw.chance(40)) // Meets what the last period left.
+        before.push_back({queue, start + period + draw.below(3), random_load(), {}, {}});
+    runs.insert(runs.end(), before.begin(), before.end());
+    for (std::int64_t changes = draw.below(5); changes > 0; --changes) {
+        const auto index = draw.below(static_cast<std::int64_t>(runs.size()));
+        InstructionRun& run = runs[static_cast<std::size_t>(index)];
+        const std::int64_t way = draw.below(10);
+        if (way < 6) {
+            const auto parts = split_run(run, draw);
+            runs.insert(runs.erase(runs.begin() + index), parts.begin(), parts.end());
+        } else if (way < 8 && !run.repeat.empty()) {
+            Level& level = run.repeat[static_cast<std::size_t>(
+                draw.below(static_cast<std::int64_t>(run.repeat.size())))];
+            (draw.chance(70) ? level.count : level.cycles) += draw.between(-1, 1);
+        } else if (way == 8) {
+            run.issue += draw.between(-1, 1);
+        } else {
+            const std::int64_t when = start + draw.below(period);
+            if (draw.chance(50)) {
+                runs.push_back({queue, when, random_load(), {}, {}});
+            } else {
+                runs.push_back({queue, when, MxmInstall{}, {}, {}});
+            }
+        }
+    }
+    Program program;
+    program.runs = runs;
+    for (std::int64_t stream = 0; stream < 2; ++stream) { // From the middle to the west end, in every cycle.
+        program.runs.push_back({{Unit::Mem, Hemisphere::East, stream},
+                                0,
+                                MemAccess{MemRead{0, {Direction::West, stream}}, std::nullopt},
+                                {{2 * period + 60, 1, 0, 0}},
+                                {}});
+    }
+    return is_valid(program, spec) ? program : Program{};
 }
 
 Program mutated(const Program& program, const ChipSpec& spec, std::uint64_t seed) {
