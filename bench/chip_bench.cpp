@@ -1,11 +1,13 @@
 #include <benchmark/benchmark.h>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "lpusim/base/rng.h"
 #include "lpusim/chip/fold.h"
 #include "lpusim/chip/kernels.h"
+#include "lpusim/chip/layout.h"
 #include "lpusim/chip/text.h"
 #include "lpusim/chip/tick.h"
 
@@ -18,16 +20,17 @@ using namespace lpusim;
 /// Read, compute and write back, every row of tiles repeated `count` times.
 chip::Program stretched(std::int64_t count) {
     const std::string outer = " repeat " + std::to_string(count) + " every 400";
+    const chip::ChipSpec spec;
     std::string text;
-    for (int lane = 0; lane < 16; ++lane) { // Slices 2 * lane sit lane hops further from the VXM.
-        const int hops = 1 + 2 * lane * 21 / 44, back = 1 + 2 * lane * 21 / 44;
+    for (int lane = 0; lane < 16; ++lane) {
+        const std::int64_t hops = chip::mem_distance(spec, 2 * lane);
         const std::string stream = std::to_string(lane);
         const std::string slice = std::to_string(2 * lane);
         text += '@' + std::to_string(30 - hops - 2) + " mem.w." + slice + " read 0 -> e." + stream + outer +
                 " repeat 320 every 1 address 1\n";
         text += "@30 vxm." + stream + " relu int8 e." + stream + " -> e." + std::to_string(16 + lane) +
                 outer + " repeat 320 every 1\n";
-        text += '@' + std::to_string(31 + back) + " mem.e." + slice + " write 0 <- e." +
+        text += '@' + std::to_string(31 + hops) + " mem.e." + slice + " write 0 <- e." +
                 std::to_string(16 + lane) + outer + " repeat 320 every 1 write_address 1\n";
     }
     return chip::parse(text);
@@ -88,6 +91,60 @@ void fold_vector_matrix(benchmark::State& state) {
     time_fold(state, program, spec, run);
 }
 BENCHMARK(fold_vector_matrix)->ArgName("side")->Arg(1024)->Arg(4096)->Unit(benchmark::kMicrosecond);
+
+/// Every plane loads a tile, installs it, takes a vector and stores the sums, 256 tiles a turn: ten runs a
+/// plane. Ten streams carry 32 * 10 weight columns in 32 cycles, the next cycle installs.
+chip::Program weights_in_turn(const chip::ChipSpec& spec, std::int64_t turns) {
+    const std::string many = " repeat " + std::to_string(turns) + " every " + std::to_string(256 * 33);
+    const std::string each = many + " repeat 256 every 33";
+    const auto at = [](std::int64_t cycle) { return "@" + std::to_string(cycle) + " "; };
+    std::string text;
+    for (const chip::Hemisphere side : {chip::Hemisphere::West, chip::Hemisphere::East}) {
+        const bool west = side == chip::Hemisphere::West;
+        const std::string in = west ? "w." : "e.", out = west ? "e." : "w.";
+        const auto hops = [&](std::int64_t slice) {
+            return std::abs(chip::mem_position(spec, side, slice) - chip::mxm_position(spec, side));
+        };
+        for (std::int64_t plane = 0; plane < 2; ++plane) {
+            const std::string mxm = "mxm." + in + std::to_string(plane) + ".";
+            const std::int64_t slice = 20 + 10 * plane, vectors = plane, sums = 4 + 4 * plane, loaded = 60;
+            const std::int64_t entered = loaded + 32 + spec.mxm_install_latency_cycles;
+            const std::int64_t added = entered + spec.mxm_activate_latency_cycles;
+            const std::string weights = in + std::to_string(10 * plane);
+            const std::string vector = in + std::to_string(30 + plane);
+            text += at(loaded - hops(slice) - spec.mem_read_latency_cycles) + "mem." + in +
+                    std::to_string(slice) + ".." + std::to_string(slice + 9) + " read 0 -> " + weights +
+                    " each stream 1 follow " + (west ? "w" : "e") + each +
+                    " address 32 repeat 32 every 1 address 1\n";
+            text += at(loaded) + mxm + "weights load 0 <- " + weights + " streams 10" + each +
+                    " repeat 32 every 1 address 10\n";
+            text += at(loaded + 32) + mxm + "weights install" + each + '\n';
+            text += at(entered - hops(vectors) - spec.mem_read_latency_cycles) + "mem." + in +
+                    std::to_string(vectors) + " read 0 -> " + vector + each + " address 1\n";
+            text += at(entered) + mxm + "activations activate int8 <- " + vector + each + '\n';
+            text +=
+                at(added) + mxm + "accumulators start 0 -> " + out + std::to_string(4 * plane) + each + '\n';
+            for (std::int64_t byte = 0; byte < 4; ++byte) {
+                text += at(added + spec.mxm_accumulate_latency_cycles + hops(sums + byte)) + "mem." + in +
+                        std::to_string(sums + byte) + " write 0 <- " + out +
+                        std::to_string(4 * plane + byte) + each + " write_address 1\n";
+            }
+        }
+    }
+    return chip::parse(text);
+}
+
+void fold_weights_in_turn(benchmark::State& state) {
+    const chip::ChipSpec spec;
+    const chip::Program program = weights_in_turn(spec, state.range(0));
+    const chip::Run run = chip::fold(program, spec, {}, false);
+    if (run.error || (state.range(0) == 1 && run.cycles != chip::tick(program, spec, {}, false).cycles)) {
+        state.SkipWithError("wrong answer, so the time is meaningless");
+        return;
+    }
+    time_fold(state, program, spec, run);
+}
+BENCHMARK(fold_weights_in_turn)->ArgName("turns")->Arg(1)->Arg(1000)->Arg(100'000'000);
 
 /// The worst case: rows of 997 cycles read what two slices drive in rows of 1009, so that hardly a row is cut
 /// like another one.

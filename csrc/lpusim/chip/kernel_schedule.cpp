@@ -151,7 +151,7 @@ void KernelSchedule::take_alu(std::int64_t alu, const Progression& issues, std::
     taken_.take({Kind::AluResult, alu}, issues.shifted(latency_cycles));
 }
 
-VxmOperand KernelSchedule::operand(const Operand& value, const Progression& issues) {
+VxmOperand KernelSchedule::operand(const Operand& value, [[maybe_unused]] const Progression& issues) {
     if (const auto* number = std::get_if<VxmImmediate>(&value)) {
         return *number;
     }

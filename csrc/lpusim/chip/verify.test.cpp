@@ -26,6 +26,17 @@ TEST_CASE("a legal program reports how much of each unit it uses") {
     CHECK_NOTHROW(require_legal(copy, spec));
 }
 
+TEST_CASE("runs that interleave occupy their queue once") {
+    const ChipSpec spec;
+    // The first slice from 0 to 10, with another run between; the second one from 6 on, and again from 20.
+    const Verdict verdict = verify(parse("@0 mem.w.0 read 0 -> e.0 repeat 6 every 2\n"
+                                         "@3 mem.w.0 read 0 -> e.1 repeat 2 every 4\n"
+                                         "@6 mem.w.3 read 0 -> e.2\n@20 mem.w.3 read 0 -> e.2\n"),
+                                   spec);
+    CHECK(verdict.legal());
+    CHECK(verdict.units[0].occupied_peak == 2);
+}
+
 TEST_CASE("a broken program names the cycle and both instructions") {
     const ChipSpec spec;
     const Program clash = parse("@0 mem.w.0 read 0 -> e.3\n"
