@@ -244,10 +244,10 @@ def test_inputs_are_checked_by_name_type_and_shape():
         ("@0 mem.w.20 read 0 -> e.0", "the slice must be from 0 to 19, got 20"),
         ("@0 mem.w.0 read 0 -> e.8", "streams 8 to 8 must lie in 0 to 7"),
         ("@0 vxm.0 relu int32 e.2 -> e.4", "a group of 4 streams must start at a multiple of it, got 2"),
-        ("@0 vxm.0 relu fp16 e.2", "no engine executes"),
+        ("@0 vxm.0 relu fp8 e.2", "fp8 only passes and converts"),
         ("@0 vxm.0 add int8 e.2", "operand b is missing"),
         ("@0 vxm.0 relu int8 alu.16", "the chained ALU must be from 0 to 15, got 16"),
-        ("@0 mxm.w.0.activations activate fp16 <- w.0", "no engine executes"),
+        ("@0 mxm.w.1.activations activate fp16 <- w.0", "an even plane and the one after it"),
         ("@0 mem.w.0 read 0 -> e.0 repeat 2 every 2 repeat 3 every 1", "repeat levels overlap"),
         (
             "@0 mem.w.0 read 0 -> e.0 repeat 4611686018427387904 every 4",

@@ -67,13 +67,13 @@ struct HoldUse {
 };
 
 /// What happens to a plane's weight buffers or accumulators. Load's column and Accumulate's slot move with
-/// address_stride. An fp16 activation also uses the weights of the next plane.
+/// address_stride. An fp16 activation uses the weights of two planes.
 struct PlaneUse {
     enum class Kind : std::uint8_t { Load, Install, Activate, Accumulate };
     Kind kind = Kind::Load;
     std::int64_t plane = 0;       ///< plane_ordinal
     std::int64_t index = 0;       ///< first column, or slot
-    std::int64_t width = 0;       ///< columns of a load
+    std::int64_t width = 0;       ///< columns of a load, or planes whose weights an activation uses
     std::int64_t offset = 0;      ///< load: taken; install: issued; activate: entered; accumulate: added
     std::int64_t done_offset = 0; ///< load: installable; install: active; otherwise equal to offset
 };

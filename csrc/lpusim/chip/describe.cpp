@@ -61,10 +61,15 @@ class Describer {
         case ViolationClass::StreamCollision:
             return "drives stream " + to_string(*violation_.stream) + " in the same cycle and place as " +
                    other();
+        case ViolationClass::ResultCollision:
+            return "has its result in the same cycle as " + other() +
+                   "; an ALU has one result a cycle, and these operations take different times";
         case ViolationClass::BankConflict:
             return "touches address " + address + " in bank " +
                    std::to_string(bank_of(spec_, violation_.address)) + " in the same cycle as " + other() +
                    "; a read and a write of one slice need different banks";
+        case ViolationClass::ResourceBusy:
+            return busy_resource();
         case ViolationClass::ShadowBusy:
             return "loads weights from column " + address +
                    " on, but one of them awaits install or an install is still under way";
@@ -97,6 +102,18 @@ class Describer {
 
     [[nodiscard]] RunUse use(std::int64_t number) const {
         return use_of(run(number), violation_.queue.index - run(number).queue.index, spec_);
+    }
+
+    [[nodiscard]] std::string busy_resource() const {
+        const InstructionRun& holder = run(violation_.other_run);
+        const HoldUse hold = use_of(holder, 0, spec_).holds.items[0];
+        const auto indices = repeat_indices(holder, violation_.other_repeat);
+        std::int64_t end = holder.issue + hold.offset + hold.cycles;
+        for (std::size_t level = 0; level < indices.size(); ++level)
+            end += indices[level] * holder.repeat[level].cycles;
+        const bool link = hold.kind == HoldUse::Kind::Link;
+        return (link ? "sends on a link that " : "multiplies on an MXM plane that ") + other() +
+               " has until cycle " + std::to_string(end - 1);
     }
 
     [[nodiscard]] std::int64_t released_at() const {
@@ -174,19 +191,27 @@ class Describer {
         return near_text(best, "nothing ever makes it");
     }
 
+    /// Fp16 waits for the later one of two planes.
     [[nodiscard]] std::string first_weights() const {
-        std::optional<std::int64_t> first;
-        for (const InstructionRun& each : program_.runs) {
-            if (std::holds_alternative<MxmInstall>(each.instruction) &&
-                each.queue.chip == violation_.queue.chip &&
-                each.queue.hemisphere == violation_.queue.hemisphere &&
-                each.queue.index == violation_.queue.index) {
-                const std::int64_t active = each.issue + spec_.mxm_install_latency_cycles;
-                first = std::min(first.value_or(active), active);
+        const PlaneUse used = *use(violation_.run).plane;
+        std::optional<std::int64_t> all_active;
+        const std::vector<QueueRun> runs = queue_runs(program_, spec_);
+        for (std::int64_t plane = used.plane; plane < used.plane + used.width; ++plane) {
+            std::optional<std::int64_t> first;
+            for (const QueueRun& each : runs) {
+                const auto& installs = each.use.plane;
+                if (installs && installs->kind == PlaneUse::Kind::Install && installs->plane == plane) {
+                    const std::int64_t active = each.issue.first() + installs->done_offset;
+                    first = std::min(first.value_or(active), active);
+                }
             }
+            if (!first) {
+                return plane == used.plane ? "; this plane never installs any"
+                                           : "; the second plane of the pair never installs any";
+            }
+            all_active = std::max(all_active.value_or(*first), *first);
         }
-        return first ? "; the first install takes effect in cycle " + std::to_string(*first)
-                     : "; this plane never installs any";
+        return "; the first install takes effect in cycle " + std::to_string(*all_active);
     }
 
     const ScheduleViolation& violation_;

@@ -19,7 +19,10 @@ enum class ViolationClass : std::uint8_t {
     StreamEmpty,     ///< A read finds nothing on the (first such) stream of its group [read].
     OperandGone,     ///< A chained ALU result or an MXM column sum is not there in this very cycle [read].
     StreamCollision, ///< Two drives of one cell in one cycle [drive].
+    ResultCollision, ///< Two results of one ALU in one cycle: their operations take different times [that
+                     ///< cycle].
     BankConflict,    ///< A read and a write of one slice hit one bank in one cycle [access].
+    ResourceBusy,    ///< Two instances need one MXM array or link at once [first cycle of the later one].
     ShadowBusy,      ///< Loading a column that awaits install, or while an install is under way [load].
     LoadsUnfinished, ///< Install with a load under way, or with none since the last install [install].
     WeightsMissing,  ///< Activation before any weights are active [enter].
@@ -40,7 +43,8 @@ struct ScheduleViolation {
     /// its first column. OperandGone: the ALU or plane it waits for. Elsewhere -1.
     std::int64_t address = -1;
     /// QueueBusy: the least instance of the queue in that cycle. QueueParked: the Sync. StreamCollision: the
-    /// least drive of the cell. BankConflict: the other access. Elsewhere empty.
+    /// least drive of the cell. ResultCollision: the other result. BankConflict: the other access.
+    /// ResourceBusy: who has it already, or the least of those that begin in that cycle. Elsewhere empty.
     std::optional<QueueId> other_queue;
     std::int64_t other_run = -1;
     std::int64_t other_repeat = -1;

@@ -39,8 +39,8 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
     result.units = queue_uses(program);
 
     const std::vector<QueueRun> runs = queue_runs(program, spec);
-    for (const auto& found : {check_queues(program, runs, spec), check_addresses(program, runs, spec),
-                              check_planes(program, runs, spec)}) {
+    for (const auto& found : {check_queues(program, runs, spec), check_holds(program, runs, spec),
+                              check_addresses(program, runs, spec), check_planes(program, runs, spec)}) {
         if (found)
             keep_first(result.error, *found);
     }

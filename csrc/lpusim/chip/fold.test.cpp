@@ -39,7 +39,7 @@ void check_equal(const Program& program, const ChipSpec& spec, std::uint64_t see
 } // namespace
 
 TEST_CASE("fold and tick agree on random programs, legal and not") {
-    std::array<std::int64_t, 12> errors_of{};
+    std::array<std::int64_t, 14> errors_of{};
     std::int64_t legal = 0, compared = 0;
     for (std::uint64_t seed = 1; seed <= 400; ++seed) {
         const ChipSpec spec = random_spec(seed);

@@ -292,8 +292,11 @@ std::optional<ScheduleViolation> check_planes(const Program& program, const std:
             plane.active_from = std::min(plane.active_from, runs[index].issue.first() + use.done_offset);
     });
     for_each([&](std::size_t index, const PlaneUse& use, PlaneRuns& plane) {
+        if (use.kind != PlaneUse::Kind::Activate)
+            return;
+        const PlaneRuns& last = (&plane)[use.width - 1];
         const std::int64_t tau = runs[index].issue.first() + use.offset;
-        if (use.kind == PlaneUse::Kind::Activate && tau < plane.active_from)
+        if (tau < std::max(plane.active_from, last.active_from))
             keep_first(first, runs[index].violation(ViolationClass::WeightsMissing, tau, 0));
     });
     for (PlaneRuns& plane : planes) {

@@ -16,6 +16,11 @@ namespace lpusim::chip {
 [[nodiscard]] std::optional<ScheduleViolation>
 check_queues(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);
 
+/// ResourceBusy. Cost: n log n in queue runs, and a meeting for every two runs that want one array or link
+/// and overlap in time.
+[[nodiscard]] std::optional<ScheduleViolation>
+check_holds(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);
+
 /// AddressRange of every kind, BankConflict.
 [[nodiscard]] std::optional<ScheduleViolation>
 check_addresses(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);

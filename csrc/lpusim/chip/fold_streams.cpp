@@ -53,6 +53,8 @@ class Matcher {
             if (progress_)
                 progress_(0, static_cast<std::int64_t>(runs_.size()));
         }
+        for (std::size_t alu = 0; alu < static_cast<std::size_t>(chips_ * spec_.vxm_alus); ++alu)
+            find_result_collisions(alu);
         for (std::size_t index = 0; index < runs_.size(); ++index) {
             read(index);
             report(index);
@@ -126,6 +128,26 @@ class Matcher {
                 ViolationClass::StreamCollision, *key + a.upstream_rank, repeat_of(named, *key));
             broken.stream = stream_of(lane);
             name_other(broken, runs_[other.queue_run], repeat_of(other, *key));
+            keep_first(summary_.error, broken);
+        });
+    }
+
+    /// Results of an ALU meet only where one operation takes longer than the other: two that issue in one
+    /// cycle are an earlier error.
+    void find_result_collisions(std::size_t alu) {
+        moment_lanes_[alu].drives.for_each_pair([&](std::size_t left, std::size_t right) {
+            const Port& a = drives_[std::min(left, right)]; // Ports are in program order.
+            const Port& b = drives_[std::max(left, right)];
+            const QueueRun& other = runs_[a.queue_run];
+            const QueueRun& named = runs_[b.queue_run];
+            if (other.use.moment_drive->offset == named.use.moment_drive->offset)
+                return;
+            const auto tau = first_common(a.keys, b.keys);
+            if (!tau)
+                return;
+            ScheduleViolation broken =
+                named.violation(ViolationClass::ResultCollision, *tau, repeat_of(b, *tau));
+            name_other(broken, other, repeat_of(a, *tau));
             keep_first(summary_.error, broken);
         });
     }

@@ -129,6 +129,8 @@ class Executor {
         }
         if (std::holds_alternative<VxmCompute>(what(index).instruction)) {
             add(index, Work::Compute, 0, address(0, AffineAddress::Side::Read), true);
+        } else if (std::holds_alternative<SxmMove>(what(index).instruction)) {
+            add(index, Work::Move, 0, address(0, AffineAddress::Side::Read), true);
         }
     }
 
@@ -199,6 +201,7 @@ class Executor {
             limit = first_overlap(plane_accumulates_[plane_of(actor)], actor, last_tau) - 1;
             break;
         case Work::Compute:
+        case Work::Move:
             break;
         case Work::Read:
             limit = first_overlap(slice_writes_[slice_of(actor)], actor, last_tau);
@@ -239,6 +242,10 @@ class Executor {
         return static_cast<std::size_t>(runs_[actor.run].use.plane->plane);
     }
 
+    [[nodiscard]] std::size_t planes_used(const Actor& activation) const {
+        return static_cast<std::size_t>(runs_[activation.run].use.plane->width);
+    }
+
     /// The first pending cycle of another actor in `pending` whose addresses may overlap, or kNever if that
     /// is after `last_tau`. Looks at runs that have started and at what starts until `last_tau`, but only so
     /// many.
@@ -266,11 +273,19 @@ class Executor {
         return first > last_tau ? kNever : first;
     }
 
+    /// Into the plane that a load fills, or one that an activation uses.
     [[nodiscard]] std::int64_t next_install(const Actor& actor) {
-        Installs& installs = plane_installs_[plane_of(actor)];
-        while (!installs.empty() && actors_[installs.top().second].next_tau != installs.top().first)
-            installs.pop();
-        return installs.empty() ? kNever : installs.top().first;
+        const std::size_t begin = plane_of(actor);
+        const std::size_t end = begin + (actor.work == Work::Activate ? planes_used(actor) : 1);
+        std::int64_t next = kNever;
+        for (std::size_t plane = begin; plane < end; ++plane) {
+            Installs& installs = plane_installs_[plane];
+            while (!installs.empty() && actors_[installs.top().second].next_tau != installs.top().first)
+                installs.pop();
+            if (!installs.empty())
+                next = std::min(next, installs.top().first);
+        }
+        return next;
     }
 
     const Program& program_;

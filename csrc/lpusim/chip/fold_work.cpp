@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "lpusim/chip/lane_moves.h"
+
 namespace lpusim::chip {
 namespace {
 
@@ -30,11 +32,15 @@ FoldWork::FoldWork(const Program& program, const ChipSpec& spec, const std::vect
     results_.reserve(runs.size());
     for (std::size_t run = 0; run < runs.size(); ++run)
         results_.push_back(results_for(run));
-    for (const auto& segments : sources_.inputs()) {
-        for (const SourceSegment& segment : segments) {
-            for_blocks(segment, 0, segment.count, [&](std::int64_t at, std::int64_t count) {
-                results_[segment.driver].expect(at, count);
-            });
+    for (std::size_t run = 0; run < runs.size(); ++run) {
+        if (std::holds_alternative<Ifetch>(what(run).instruction))
+            continue; // Nobody looks at the bytes.
+        for (std::size_t input = sources_.first_input(run); input < sources_.first_input(run + 1); ++input) {
+            for (const SourceSegment& segment : sources_.inputs()[input]) {
+                for_blocks(segment, 0, segment.count, [&](std::int64_t at, std::int64_t count) {
+                    results_[segment.driver].expect(at, count);
+                });
+            }
         }
     }
 }
@@ -42,8 +48,10 @@ FoldWork::FoldWork(const Program& program, const ChipSpec& spec, const std::vect
 Results FoldWork::results_for(std::size_t run) const {
     const RunUse& use = runs_[run].use;
     const std::int64_t count = runs_[run].issue.size();
-    if (use.plane && use.plane->kind == PlaneUse::Kind::Activate) {
-        return {count, 1, lanes_ * dtype_bytes(DType::Int32)};
+    if (const auto* activate = std::get_if<MxmActivate>(&what(run).instruction)) {
+        const std::size_t sum_bytes =
+            keeps_wide_sums(*activate, spec_) ? sizeof(WideSum) : sizeof(std::int32_t);
+        return {count, 1, lanes_ * static_cast<std::int64_t>(sum_bytes)};
     }
     if (const auto* compute = std::get_if<VxmCompute>(&what(run).instruction)) {
         return {count, dtype_bytes(compute->result), lanes_};
@@ -51,8 +59,9 @@ Results FoldWork::results_for(std::size_t run) const {
     return {count, use.stream_drive ? use.stream_drive->width : 0, lanes_};
 }
 
-FoldWork::Plane& FoldWork::plane_of(const Actor& actor) {
-    Plane& plane = planes_[static_cast<std::size_t>(runs_[actor.run].use.plane->plane)];
+/// The plane of an MXM instruction, or the `next`th after it.
+FoldWork::Plane& FoldWork::plane_of(const Actor& actor, std::int64_t next) {
+    Plane& plane = planes_[static_cast<std::size_t>(runs_[actor.run].use.plane->plane + next)];
     if (plane.accumulators.empty()) {
         plane.active = WeightPlane(lanes_);
         plane.shadow = WeightPlane(lanes_);
@@ -121,6 +130,9 @@ void FoldWork::execute(const Actor& actor, std::int64_t count) {
     case Work::Compute:
         compute(actor, count);
         break;
+    case Work::Move:
+        move(actor, count);
+        break;
     case Work::Read:
         read(actor, count);
         break;
@@ -169,39 +181,56 @@ void FoldWork::load(const Actor& actor, std::int64_t count) {
 }
 
 void FoldWork::activate(const Actor& actor, std::int64_t count) {
-    operands_[0].resize(static_cast<std::size_t>(count * lanes_));
-    gather(actor, inputs(actor).first, count, operands_[0].data());
+    const auto& order = std::get<MxmActivate>(what(actor.run).instruction);
+    const auto [first, last] = inputs(actor);
+    const std::int64_t elements = count * lanes_;
+    operands_[0].resize(static_cast<std::size_t>(dtype_bytes(order.dtype) * elements));
+    for (std::size_t input = first; input < last; ++input) {
+        gather(actor, input, count,
+               operands_[0].data() + static_cast<std::int64_t>(input - first) * elements);
+    }
     Results& results = results_[actor.run];
     if (!results.wanted(actor.cursor))
         return;
-    sums_.resize(static_cast<std::size_t>(count * lanes_));
-    column_sums_int8(plane_of(actor).active, operands_[0].data(), count, sums_.data());
-    std::memcpy(results.fill(actor.cursor, 0), sums_.data(), sums_.size() * sizeof(std::int32_t));
+    Plane& plane = plane_of(actor);
+    WeightPlane* high = order.dtype == DType::Fp16 ? &plane_of(actor, 1).active : nullptr;
+    multiply(order, spec_, plane.active, high, operands_[0].data(), count, sums_);
+    std::uint8_t* to = results.fill(actor.cursor, 0);
+    if (sums_.wide.empty()) {
+        std::memcpy(to, sums_.words.data(), sums_.words.size() * sizeof(std::int32_t));
+    } else {
+        std::memcpy(to, sums_.wide.data(), sums_.wide.size() * sizeof(WideSum));
+    }
 }
 
 void FoldWork::accumulate(const Actor& actor, std::int64_t count) {
     auto& slots = plane_of(actor).accumulators;
     const auto& order = std::get<MxmAccumulate>(what(actor.run).instruction);
     const auto lanes = static_cast<std::size_t>(lanes_);
-    sums_.resize(static_cast<std::size_t>(count) * lanes);
+    std::vector<std::int32_t>& words = sums_.words;
+    words.resize(static_cast<std::size_t>(count) * lanes);
+    wide_row_.resize(lanes);
+    const bool driven = results_[actor.run].planes() > 0 && results_[actor.run].wanted(actor.cursor);
     std::size_t done = 0;
     for_sources(actor, inputs(actor).first, count,
                 [&](std::int64_t instance, Results& from, std::int64_t row, std::int64_t) {
-                    auto& total = slots[static_cast<std::size_t>(actor.address.at(instance))];
-                    const std::span<std::int32_t> added(sums_.data() + done, lanes);
-                    std::memcpy(added.data(), from.read(row, 0), added.size_bytes());
-                    if (order.start || total.empty()) {
-                        total.assign(added.begin(), added.end());
+                    Accumulator& slot = slots[static_cast<std::size_t>(actor.address.at(instance))];
+                    const std::span<std::int32_t> row_words(words.data() + done, lanes);
+                    if (from.row_bytes() == static_cast<std::int64_t>(row_words.size_bytes())) {
+                        std::memcpy(row_words.data(), from.read(row, 0), row_words.size_bytes());
+                        slot.take(order, row_words);
                     } else {
-                        add_wrapping(total, added);
-                        std::copy(total.begin(), total.end(), added.begin());
+                        std::memcpy(wide_row_.data(), from.read(row, 0), lanes * sizeof(WideSum));
+                        slot.take(order, wide_row_);
                     }
+                    if (driven)
+                        slot.read(row_words);
                     done += lanes;
                 });
-    if (results_[actor.run].planes() == 0 || !results_[actor.run].wanted(actor.cursor))
+    if (!driven)
         return;
-    result_.resize(sums_.size() * sizeof(std::int32_t));
-    split_int32(sums_, result_.data());
+    result_.resize(words.size() * sizeof(std::int32_t));
+    split_int32(words, result_.data());
     keep(actor, count);
 }
 
@@ -211,10 +240,11 @@ void FoldWork::compute(const Actor& actor, std::int64_t count) {
     const std::int64_t elements = count * lanes_;
     std::size_t stream_input = inputs(actor).first; // Inputs of stream operands come first, then the chained.
     std::size_t moment_input = inputs(actor).second - use.moment_reads.size;
-    const std::uint8_t* bytes[2] = {nullptr, nullptr};
-    const VxmOperand* wanted[2] = {&order.a, &order.b};
-    const std::int64_t widths[2] = {dtype_bytes(order.dtype), dtype_bytes(operand_b_dtype(order))};
-    for (std::size_t k = 0; k < 2; ++k) {
+    const std::uint8_t* bytes[3] = {nullptr, nullptr, nullptr};
+    const VxmOperand* wanted[3] = {&order.a, &order.b, &order.c};
+    const std::int64_t widths[3] = {dtype_bytes(order.dtype), dtype_bytes(operand_b_dtype(order)),
+                                    dtype_bytes(order.dtype)};
+    for (std::size_t k = 0; k < 3; ++k) {
         const bool from_stream = std::holds_alternative<VxmStream>(*wanted[k]);
         if (!from_stream && !std::holds_alternative<VxmChain>(*wanted[k]))
             continue;
@@ -231,7 +261,26 @@ void FoldWork::compute(const Actor& actor, std::int64_t count) {
     if (!results_[actor.run].wanted(actor.cursor))
         return;
     result_.resize(static_cast<std::size_t>(dtype_bytes(order.result) * elements));
-    vxm_apply(order, {bytes[0], bytes[1], nullptr}, result_.data(), elements);
+    vxm_apply(order, {bytes[0], bytes[1], bytes[2]}, result_.data(), elements);
+    keep(actor, count);
+}
+
+void FoldWork::move(const Actor& actor, std::int64_t count) {
+    const auto& order = std::get<SxmMove>(what(actor.run).instruction);
+    const auto& reads = runs_[actor.run].use.stream_reads;
+    const std::int64_t elements = count * lanes_;
+    std::size_t input = inputs(actor).first;
+    for (std::size_t k = 0; k < reads.size; ++k) {
+        const std::int64_t width = reads.items[k].width;
+        operands_[k].resize(static_cast<std::size_t>(width * elements));
+        for (std::int64_t plane = 0; plane < width; ++plane) {
+            gather(actor, input++, count, operands_[k].data() + plane * elements);
+        }
+    }
+    if (!results_[actor.run].wanted(actor.cursor))
+        return;
+    result_.resize(static_cast<std::size_t>(results_[actor.run].planes() * elements));
+    move_lanes(order, program_, spec_, operands_[0].data(), operands_[1].data(), count, result_.data());
     keep(actor, count);
 }
 

@@ -5,17 +5,17 @@
 #include <utility>
 #include <vector>
 
-#include "lpusim/chip/column_sums.h"
 #include "lpusim/chip/fold_results.h"
 #include "lpusim/chip/fold_runs.h"
 #include "lpusim/chip/fold_values.h"
 #include "lpusim/chip/memory.h"
+#include "lpusim/chip/mxm_values.h"
 #include "lpusim/chip/values.h"
 
 namespace lpusim::chip {
 
 /// The kinds of work, in the order in which they happen within one cycle.
-enum class Work : std::uint8_t { Install, Load, Activate, Accumulate, Compute, Read, Write };
+enum class Work : std::uint8_t { Install, Load, Activate, Accumulate, Compute, Move, Read, Write };
 
 /// One kind of work of one run, and how far it has come. A MEM instruction with a read and a write is two.
 struct Actor {
@@ -51,13 +51,13 @@ class FoldWork {
     struct Plane {
         WeightPlane active;
         WeightPlane shadow;
-        std::vector<std::vector<std::int32_t>> accumulators;
+        std::vector<Accumulator> accumulators;
     };
 
     [[nodiscard]] const InstructionRun& what(std::size_t run) const {
         return program_.runs[static_cast<std::size_t>(runs_[run].run)];
     }
-    [[nodiscard]] Plane& plane_of(const Actor& actor);
+    [[nodiscard]] Plane& plane_of(const Actor& actor, std::int64_t next = 0);
     [[nodiscard]] Results results_for(std::size_t run) const;
 
     template <class Visit>
@@ -71,6 +71,7 @@ class FoldWork {
     void activate(const Actor& actor, std::int64_t count);
     void accumulate(const Actor& actor, std::int64_t count);
     void compute(const Actor& actor, std::int64_t count);
+    void move(const Actor& actor, std::int64_t count);
     void read(const Actor& actor, std::int64_t count);
     void write(const Actor& actor, std::int64_t count);
     void keep(const Actor& actor, std::int64_t count);
@@ -84,8 +85,9 @@ class FoldWork {
     std::vector<Results> results_;            ///< by run
     std::vector<std::size_t> input_position_; ///< by input: the first segment not done
     std::vector<Plane> planes_;
-    std::vector<std::uint8_t> operands_[2], result_;
-    std::vector<std::int32_t> sums_;
+    std::vector<std::uint8_t> operands_[3], result_;
+    ColumnSums sums_;
+    std::vector<WideSum> wide_row_;
 };
 
 } // namespace lpusim::chip

@@ -56,7 +56,7 @@ class FootprintBuilder {
         for (const Tensor& tensor : program_.tensors)
             made_.tensors.push_back({tensor.name, {}, {}});
         for (const QueueRun& run : runs_) {
-            made_.queues[numbers_.of(run.use.queue)].include(run.issue.first(), run.issue.last());
+            include_queues(run);
             if (const auto& drive = run.use.stream_drive) {
                 const std::int64_t key =
                     stream_key(drive->direction, drive->position, run.issue.first() + drive->offset);
@@ -104,6 +104,22 @@ class FootprintBuilder {
         const auto [low, high] = std::minmax({zone_of(from), zone_of(to)});
         for (std::size_t zone = low; zone <= high; ++zone)
             zones[zone].include(keys.first, keys.last);
+    }
+
+    void include_queues(const QueueRun& run) {
+        const std::int64_t first = run.issue.first();
+        std::int64_t last = run.issue.last();
+        if (const auto& result = run.use.moment_drive; result && result->kind == MomentUse::Kind::Alu) {
+            last +=
+                result->offset - std::min(spec_.vxm_alu_latency_cycles, spec_.vxm_function_latency_cycles);
+        }
+        QueueId queue = run.use.queue;
+        made_.queues[numbers_.of(queue)].include(first, last);
+        for (const HoldUse& hold : run.use.holds) {
+            made_.queues[numbers_.of(queue)].include(first + hold.offset,
+                                                     last + hold.offset + hold.cycles - 1);
+            ++queue.index; // Of a pair of planes, the second one.
+        }
     }
 
     void include_sram(const QueueRun& run, const SramUse& use, AffineAddress::Side side) {
@@ -154,7 +170,8 @@ class FootprintBuilder {
             last_installs_[plane].include(first, last);
             break;
         case PlaneUse::Kind::Activate:
-            made_.weights[plane].include(first, last);
+            for (std::int64_t used = 0; used < use.width; ++used)
+                made_.weights[plane + static_cast<std::size_t>(used)].include(first, last);
             break;
         case PlaneUse::Kind::Accumulate:
             include_accumulators(run, plane);
@@ -299,11 +316,22 @@ void extend(Footprint& frontier, const Footprint& next, std::int64_t offset) {
 
 Program flatten(std::span<const PlacedProgram> placed) {
     Program flat;
+    std::set<std::string> map_names;
     std::set<std::string> names;
     for (const auto& [program, offset] : placed) {
+        const auto first_map = static_cast<std::int64_t>(flat.maps.size());
         for (const InstructionRun& run : program->runs) {
             flat.runs.push_back(run);
             flat.runs.back().issue = checked_add(run.issue, offset);
+            if (auto* move = std::get_if<SxmMove>(&flat.runs.back().instruction);
+                move != nullptr && (move->op == SxmOp::Permute || move->op == SxmOp::Distribute)) {
+                move->argument += first_map;
+            }
+        }
+        for (LaneMap map : program->maps) {
+            while (!map_names.insert(map.name).second)
+                map.name += "_";
+            flat.maps.push_back(std::move(map));
         }
         for (const Tensor& tensor : program->tensors) {
             if (names.insert(tensor.name).second)

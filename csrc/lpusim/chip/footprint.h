@@ -39,7 +39,9 @@ struct TensorUse {
 /// integers, whatever the length of the program. Also serves as frontier: the same for several programs
 /// placed.
 struct Footprint {
-    std::vector<UseSpan> queues; ///< issues, by queue number; a park counts as use until it ends
+    /// Issues, by queue number, and what keeps the unit afterwards: a park until it ends, an activation that
+    /// takes several cycles (on both planes for fp16), a function while a plain operation could catch up.
+    std::vector<UseSpan> queues;
     /// Keys, by (east, west), stream and zone (west of the VXM, at it, east of it): driven in the zone, or on
     /// the way through it from drive to read. What is driven beyond a read's own drive never reaches the
     /// read.
@@ -47,7 +49,7 @@ struct Footprint {
     std::vector<UseSpan> bank_reads; ///< accesses, by slice ordinal * banks + bank
     std::vector<UseSpan> bank_writes;
     std::vector<UseSpan> shadows;   ///< by plane: first load to the end of the last install
-    std::vector<UseSpan> weights;   ///< by plane: first install in effect to the last activation
+    std::vector<UseSpan> weights;   ///< by plane: first install in effect to the last use
     std::vector<TensorUse> tensors; ///< named tensors, by the SRAM words they occupy
     std::int64_t cycles = 0;
 
@@ -76,7 +78,8 @@ struct PlacedProgram {
     std::int64_t offset = 0;
 };
 
-/// One flat program of all, in the order given. A tensor name that occurs again is left out.
+/// One flat program of all, in the order given. A tensor name that occurs again is left out; lane maps are
+/// all kept, under other names where they share one.
 [[nodiscard]] Program flatten(std::span<const PlacedProgram> placed);
 
 } // namespace lpusim::chip

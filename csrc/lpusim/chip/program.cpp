@@ -38,22 +38,11 @@ class RunChecker {
     /// What no engine executes yet.
     void check_executable() const {
         const auto& what = run_.instruction;
-        bool executable = !std::holds_alternative<SxmMove>(what) && !std::holds_alternative<C2cSend>(what) &&
-                          !std::holds_alternative<C2cReceive>(what) &&
-                          !std::holds_alternative<Deskew>(what) && !std::holds_alternative<Config>(what) &&
-                          !std::holds_alternative<Ifetch>(what);
+        bool executable = !std::holds_alternative<C2cSend>(what) &&
+                          !std::holds_alternative<C2cReceive>(what) && !std::holds_alternative<Deskew>(what);
         if (const auto* access = std::get_if<MemAccess>(&what)) {
             executable =
                 !(access->read && access->read->gather) && !(access->write && access->write->scatter);
-        } else if (const auto* activate = std::get_if<MxmActivate>(&what)) {
-            executable = activate->dtype == DType::Int8;
-        } else if (const auto* accumulate = std::get_if<MxmAccumulate>(&what)) {
-            executable = accumulate->dtype == DType::Int32;
-        } else if (const auto* compute = std::get_if<VxmCompute>(&what)) {
-            const auto known = [](DType dtype) {
-                return dtype == DType::Int8 || dtype == DType::Int32 || dtype == DType::Fp32;
-            };
-            executable = compute->op <= VxmOp::Scale && known(compute->dtype) && known(compute->result);
         }
         need(executable, "no engine executes this instruction yet");
     }
@@ -125,9 +114,13 @@ class RunChecker {
         }
     }
 
+    [[nodiscard]] std::int64_t nested_repeats() const {
+        return std::count_if(run_.repeat.begin(), run_.repeat.end(),
+                             [](const Level& level) { return level.count > 1; });
+    }
+
     void check_levels() const {
-        const auto nested = std::count_if(run_.repeat.begin(), run_.repeat.end(),
-                                          [](const Level& level) { return level.count > 1; });
+        const std::int64_t nested = nested_repeats();
         within("the number of nested repeats", nested, 0, Progression::kRankMax);
         std::int64_t inner_cycles = 1; // what one step of the next outer level must cover
         for (auto level = run_.repeat.rbegin(); level != run_.repeat.rend(); ++level) {
@@ -154,6 +147,14 @@ class RunChecker {
                 return "slice " + std::to_string(run_.queue.index + slice) +
                        " of the range would issue before cycle 0";
             });
+        }
+    }
+
+    /// Engines count the cycles that something is held for as one more level.
+    void check_held(std::int64_t cycles) const {
+        if (cycles > 1) {
+            within("the number of nested repeats of what keeps its unit for several cycles", nested_repeats(),
+                   0, Progression::kRankMax - 1);
         }
     }
 
@@ -219,6 +220,7 @@ class RunChecker {
                    std::to_string(activate.roundings) + " roundings";
         });
         check_stream(activate.from, 0, dtype_bytes(activate.dtype), true);
+        check_held(pair ? spec_.mxm_fp16_cycles : 1);
     }
 
     void check(const MxmAccumulate& accumulate) const {
@@ -376,6 +378,7 @@ class RunChecker {
 
     void check(const C2cSend& send) const {
         check_unit(Unit::C2c, "send");
+        check_held(spec_.c2c_vector_cycles);
         check_stream(send.from, 0, 1, true);
     }
 

@@ -83,24 +83,34 @@ std::vector<InstructionRun> split_run(const InstructionRun& run, Draw& draw) {
 /// Lays out one piece of work: operands arrive at `arrival` (of the first instance) at a position.
 class Builder {
   public:
-    Builder(const ChipSpec& spec, Draw& draw) : spec_(spec), draw_(draw) {}
+    /// Lane maps are added to `maps`.
+    Builder(const ChipSpec& spec, Draw& draw, std::vector<LaneMap>& maps)
+        : spec_(spec), draw_(draw), maps_(maps) {}
 
     std::vector<InstructionRun> build() {
         arrival_ = spec_.mem_read_latency_cycles + spec_.positions + draw_.below(120);
         levels_ = random_levels();
-        const std::int64_t kind = draw_.below(14);
+        const std::int64_t kind = draw_.below(17);
         if (kind < 3) {
             copy();
         } else if (kind == 10) {
             swap_banks();
         } else if (kind == 13) {
             parked_repeat();
+        } else if (kind == 14) {
+            fetch();
+        } else if (kind > 14) {
+            lane_move();
         } else if (kind > 10) {
             weights_in_turn();
         } else if (kind < 7) {
-            pointwise();
+            draw_.chance(70) ? pointwise() : take_turns();
         } else if (kind < 9) {
-            draw_.chance(60) ? product() : stream_through_installs();
+            if (draw_.chance(25) && spec_.mxm_planes_per_hemisphere == 2) {
+                share_pair();
+            } else {
+                draw_.chance(60) ? product() : stream_through_installs();
+            }
         } else {
             slice_range();
         }
@@ -267,11 +277,13 @@ class Builder {
                 dtype = DType::Int8; // Another width than the consumer's.
             const std::int64_t made = dtype_bytes(dtype);
             const StreamRef from{random_direction(), random_stream(made)};
-            const std::int64_t issue = arrival_ - spec_.vxm_alu_latency_cycles;
+            const bool floating = dtype == DType::Fp32 || dtype == DType::Fp16;
+            const VxmOp op = floating && draw_.chance(40) ? VxmOp::Rsqrt : VxmOp::Pass;
+            const std::int64_t issue = arrival_ - latency(op);
             bring(from, made, vxm_position(spec_), issue);
             runs_.push_back({{Unit::Vxm, Hemisphere::West, other},
                              issue,
-                             VxmCompute{VxmOp::Pass, dtype, dtype, VxmStream{from}, {}, std::nullopt},
+                             VxmCompute{op, dtype, dtype, VxmStream{from}, {}, std::nullopt},
                              plain_levels(),
                              {}});
             return VxmChain{other};
@@ -281,40 +293,159 @@ class Builder {
         return VxmStream{from};
     }
 
+    [[nodiscard]] std::int64_t latency(VxmOp op) const {
+        return is_function(op) ? spec_.vxm_function_latency_cycles : spec_.vxm_alu_latency_cycles;
+    }
+
     void pointwise() {
         const std::int64_t alu = draw_.below(spec_.vxm_alus);
-        const bool wide = draw_.chance(35);
+        static constexpr DType kTypes[] = {DType::Int8, DType::Int32, DType::Fp32, DType::Fp16, DType::Fp8};
         VxmCompute compute;
-        compute.dtype = wide ? (draw_.chance(50) ? DType::Int32 : DType::Fp32) : DType::Int8;
+        compute.dtype = draw_.chance(40) ? DType::Int8 : kTypes[draw_.between(1, 3)];
         compute.result = compute.dtype;
-        static constexpr VxmOp kOps[] = {VxmOp::Pass,    VxmOp::Add,        VxmOp::Sub,   VxmOp::Mul,
-                                         VxmOp::Max,     VxmOp::Min,        VxmOp::Relu,  VxmOp::Mask,
-                                         VxmOp::Convert, VxmOp::ShiftRight, VxmOp::Scale, VxmOp::AddSat,
-                                         VxmOp::SubSat,  VxmOp::MulSat};
-        compute.op = kOps[draw_.below(compute.dtype == DType::Fp32 ? 11 : 14)];
+        const bool integer = compute.dtype == DType::Int8 || compute.dtype == DType::Int32;
+        static constexpr VxmOp kBoth[] = {VxmOp::Pass,    VxmOp::Add,   VxmOp::Sub,   VxmOp::Mul,
+                                          VxmOp::Max,     VxmOp::Min,   VxmOp::Relu,  VxmOp::Mask,
+                                          VxmOp::Convert, VxmOp::Scale, VxmOp::Abs,   VxmOp::Neg,
+                                          VxmOp::Equal,   VxmOp::Less,  VxmOp::Select};
+        static constexpr VxmOp kIntegers[] = {VxmOp::ShiftRight, VxmOp::AddSat, VxmOp::SubSat, VxmOp::MulSat,
+                                              VxmOp::And,        VxmOp::Or,     VxmOp::Xor};
+        static constexpr VxmOp kFunctions[] = {VxmOp::Exp, VxmOp::Rsqrt, VxmOp::Tanh};
+        if (draw_.chance(65)) {
+            compute.op = kBoth[draw_.below(15)];
+        } else {
+            compute.op = integer ? kIntegers[draw_.below(7)] : kFunctions[draw_.below(3)];
+        }
         if (compute.op == VxmOp::Convert) {
-            static constexpr DType kTypes[] = {DType::Int8, DType::Int32, DType::Fp32};
-            compute.result = kTypes[draw_.below(3)];
+            compute.dtype = kTypes[draw_.below(5)];
+            compute.result = kTypes[draw_.below(5)];
         } else if (compute.op == VxmOp::ShiftRight) {
-            if (compute.dtype == DType::Fp32)
-                compute.dtype = DType::Int32;
             compute.result = draw_.chance(50) ? DType::Int8 : DType::Int32;
         } else if (compute.op == VxmOp::Scale) {
-            if (compute.dtype == DType::Int8)
-                compute.dtype = DType::Fp32;
-            compute.result = draw_.chance(50) ? DType::Int8 : DType::Fp32;
+            compute.dtype = compute.dtype == DType::Int32 ? DType::Int32 : DType::Fp32;
+            compute.result = kTypes[draw_.below(5)];
         }
-        arrival_ += spec_.vxm_alu_latency_cycles;
+        arrival_ += std::max(spec_.vxm_alu_latency_cycles, spec_.vxm_function_latency_cycles);
         compute.a = random_operand(compute.dtype, alu);
-        const bool unary =
-            compute.op == VxmOp::Pass || compute.op == VxmOp::Relu || compute.op == VxmOp::Convert;
+        const bool unary = compute.op == VxmOp::Pass || compute.op == VxmOp::Relu ||
+                           compute.op == VxmOp::Convert || compute.op == VxmOp::Abs ||
+                           compute.op == VxmOp::Neg || is_function(compute.op);
         if (!unary)
             compute.b = random_operand(operand_b_dtype(compute), alu);
+        if (compute.op == VxmOp::Select)
+            compute.c = random_operand(compute.dtype, alu);
         const std::int64_t width = dtype_bytes(compute.result);
         const StreamRef to{random_direction(), random_stream(width)};
         compute.to = to;
         runs_.push_back({{Unit::Vxm, Hemisphere::West, alu}, arrival_, compute, plain_levels(), {}});
-        store(to, width, vxm_position(spec_), arrival_ + spec_.vxm_alu_latency_cycles);
+        store(to, width, vxm_position(spec_), arrival_ + latency(compute.op));
+    }
+
+    /// A function and a plain operation on one ALU, in turns: their results may meet.
+    void take_turns() {
+        const QueueId queue{Unit::Vxm, Hemisphere::West, draw_.below(spec_.vxm_alus)};
+        levels_ = {{draw_.between(1, 5), draw_.between(1, 6)}};
+        for (const VxmOp op : {VxmOp::Exp, VxmOp::Neg}) {
+            const StreamRef to{random_direction(), random_stream(4)};
+            runs_.push_back({queue,
+                             arrival_,
+                             VxmCompute{op, DType::Fp32, DType::Fp32, VxmImmediate{1}, {}, to},
+                             plain_levels(),
+                             {}});
+            store(to, 4, vxm_position(spec_), arrival_ + latency(op));
+            arrival_ += draw_.between(1, 6);
+        }
+    }
+
+    /// Fp16 on a pair of planes, and int8 on the second of them when it is free, or not.
+    void share_pair() {
+        const Hemisphere side = random_side();
+        const std::int64_t end = mxm_position(spec_, side);
+        std::int64_t at = load_weights(side, 0, arrival_);
+        at = load_weights(side, 1, at + draw_.below(4)) + spec_.mxm_install_latency_cycles;
+        const std::int64_t every = spec_.mxm_fp16_cycles + draw_.below(2), count = draw_.between(1, 5);
+        const StreamRef from{outward(side), random_stream(2)};
+        levels_ = {{every * count + 4, 1}};
+        bring(from, 2, end, at);
+        const auto activate = [&](std::int64_t plane, DType dtype, std::int64_t late) {
+            runs_.push_back({{Unit::MxmActivations, side, plane},
+                             at + late,
+                             MxmActivate{dtype, from},
+                             {{count, every, 0, 0}},
+                             {}});
+        };
+        activate(0, DType::Fp16, 0);
+        activate(draw_.below(2), DType::Int8, draw_.below(every + 2));
+    }
+
+    /// The SXM takes what leaves the VXM behind and sends it back.
+    void lane_move() {
+        const Hemisphere side = random_side();
+        const QueueId queue{Unit::Sxm, side, draw_.below(spec_.sxm_queues_per_hemisphere)};
+        const StreamRef in{outward(side), 0}, out{inward(side), 0};
+        static constexpr SxmOp kOps[] = {SxmOp::Shift,      SxmOp::Select,    SxmOp::Permute,
+                                         SxmOp::Distribute, SxmOp::Transpose, SxmOp::Rotate};
+        SxmMove move{kOps[draw_.below(spec_.lanes_per_superlane >= 9 ? 6 : 5)], 0, in, std::nullopt, out};
+        switch (move.op) {
+        case SxmOp::Shift:
+            move.argument = draw_.between(1 - spec_.lanes(), spec_.lanes() - 1);
+            break;
+        case SxmOp::Select:
+            move.argument = draw_.between(0, spec_.lanes());
+            move.b = StreamRef{in.direction, random_stream(1)};
+            bring(*move.b, 1, position(queue), arrival_);
+            break;
+        case SxmOp::Permute:
+            move.argument = add_map(spec_.lanes(), true);
+            break;
+        case SxmOp::Distribute:
+            move.argument = add_map(spec_.lanes_per_superlane, false);
+            break;
+        case SxmOp::Rotate:
+            move.argument = 3;
+            break;
+        case SxmOp::Transpose:
+            break;
+        }
+        const SxmShape shape = sxm_shape(move, spec_);
+        move.a.stream = random_stream(shape.input_streams);
+        if (shape.output_streams == 1)
+            move.to.stream = random_stream(1);
+        bring(move.a, shape.input_streams, position(queue), arrival_);
+        runs_.push_back({queue, arrival_, move, plain_levels(), {}});
+        store(move.to, std::min<std::int64_t>(shape.output_streams, 4), position(queue),
+              arrival_ + shape.latency_cycles);
+    }
+
+    /// A map of so many lanes; returns its number.
+    std::int64_t add_map(std::int64_t lanes, bool once) {
+        LaneMap map{"map" + std::to_string(maps_.size()), {}};
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+            const auto from = static_cast<std::int16_t>(draw_.between(-1, lanes - 1));
+            const bool taken = std::find(map.lanes.begin(), map.lanes.end(), from) != map.lanes.end();
+            map.lanes.push_back(once && taken ? std::int16_t{-1} : from);
+        }
+        maps_.push_back(map);
+        return static_cast<std::int64_t>(maps_.size()) - 1;
+    }
+
+    void fetch() {
+        const QueueId queue = random_slice();
+        const StreamRef from{random_direction(), random_stream(1)};
+        levels_ = {{2, 1}};
+        bring(from, 1, position(queue), arrival_);
+        runs_.push_back({queue, arrival_, Ifetch{from}, {}, {}});
+        runs_.push_back(
+            {queue, arrival_ + draw_.between(1, 3), Config{draw_.between(1, spec_.superlanes)}, {}, {}});
+    }
+
+    Hemisphere random_side() { return draw_.chance(50) ? Hemisphere::West : Hemisphere::East; }
+    /// From the VXM to the end of the line, and back.
+    [[nodiscard]] static Direction outward(Hemisphere side) {
+        return side == Hemisphere::West ? Direction::West : Direction::East;
+    }
+    [[nodiscard]] static Direction inward(Hemisphere side) {
+        return side == Hemisphere::West ? Direction::East : Direction::West;
     }
 
     /// Loads weights from `arrival` on and installs them; returns the cycle of the install.
@@ -343,32 +474,40 @@ class Builder {
 
     /// Load, install, activate, accumulate, store; sometimes two passes into the same slots.
     void product() {
-        const Hemisphere side = draw_.chance(50) ? Hemisphere::West : Hemisphere::East;
-        const std::int64_t plane = draw_.below(spec_.mxm_planes_per_hemisphere);
+        const Hemisphere side = random_side();
+        static constexpr DType kTypes[] = {DType::Int8, DType::Fp8, DType::Fp16};
+        const DType dtype = kTypes[draw_.below(spec_.mxm_planes_per_hemisphere == 2 ? 3 : 2)];
+        const bool pair = dtype == DType::Fp16;
+        const std::int64_t plane = pair ? 0 : draw_.below(spec_.mxm_planes_per_hemisphere);
         const std::int64_t end = mxm_position(spec_, side);
-        const Direction in = side == Hemisphere::West ? Direction::West : Direction::East;
-        const Direction out = side == Hemisphere::West ? Direction::East : Direction::West;
-        const std::vector<Steps> activations = levels_;
+        const std::int64_t busy_cycles = pair ? spec_.mxm_fp16_cycles : 1;
+        std::vector<Steps> activations = levels_;
+        for (Steps& steps : activations)
+            steps.cycles *= busy_cycles;
         for (std::int64_t pass = 0; pass < draw_.between(1, 2); ++pass) {
             std::int64_t at = load_weights(side, plane, arrival_);
+            if (pair)
+                at = load_weights(side, plane + 1, at + draw_.below(4));
             at += spec_.mxm_install_latency_cycles + draw_.below(3);
 
             levels_ = activations;
-            const StreamRef from{in, random_stream(1)};
-            bring(from, 1, end, at);
+            const StreamRef from{outward(side), random_stream(dtype_bytes(dtype))};
+            bring(from, dtype_bytes(dtype), end, at);
+            const std::int64_t roundings = pair && spec_.lanes() % 2 == 0 ? draw_.between(1, 2) : 1;
             runs_.push_back({{Unit::MxmActivations, side, plane},
                              at,
-                             MxmActivate{DType::Int8, from},
+                             MxmActivate{dtype, from, roundings},
                              plain_levels(),
                              {}});
-            const std::int64_t sums = at + spec_.mxm_activate_latency_cycles;
-            const StreamRef to{out, random_stream(4)};
+            const std::int64_t sums = at + spec_.mxm_activate_latency_cycles + busy_cycles - 1;
+            const StreamRef to{inward(side), random_stream(4)};
             std::int64_t slot = 0;
             InstructionRun add{{Unit::MxmAccumulators, side, plane}, sums, {}, {}, {}};
             add.repeat = placed_levels(spec_.mxm_accumulator_vectors, false, slot);
             const bool drives = draw_.chance(80);
-            add.instruction =
-                MxmAccumulate{slot, draw_.chance(60), drives ? std::optional(to) : std::nullopt};
+            const bool floating = (dtype == DType::Int8) == draw_.chance(10);
+            add.instruction = MxmAccumulate{slot, draw_.chance(60), drives ? std::optional(to) : std::nullopt,
+                                            floating ? DType::Fp32 : DType::Int32};
             runs_.push_back(add);
             if (drives)
                 store(to, 4, end, sums + spec_.mxm_accumulate_latency_cycles);
@@ -535,6 +674,7 @@ class Builder {
 
     const ChipSpec& spec_;
     Draw& draw_;
+    std::vector<LaneMap>& maps_;
     std::int64_t arrival_ = 0;
     std::vector<Steps> levels_;
     std::vector<InstructionRun> runs_;
@@ -572,7 +712,7 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
         nudge(group);
         group.stream -= group.stream % width;
     };
-    switch (draw.below(21)) {
+    switch (draw.below(24)) {
     case 0:
         run.issue += draw.between(-3, 3);
         break;
@@ -619,6 +759,10 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
                 chain->alu = draw.below(spec.vxm_alus);
             if (compute->to)
                 nudge_group(*compute->to, dtype_bytes(compute->result));
+        } else if (auto* move = std::get_if<SxmMove>(&run.instruction)) {
+            nudge(draw.chance(50) ? move->a : move->to);
+        } else if (auto* fetch = std::get_if<Ifetch>(&run.instruction)) {
+            nudge(fetch->from);
         }
         break;
     case 6:
@@ -632,6 +776,36 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
         } else if (auto* add = std::get_if<MxmAccumulate>(&run.instruction)) {
             add->slot += draw.between(-3, 3);
         }
+        break;
+    case 20: // An operation that takes another time, and one more of it.
+        if (auto* compute = std::get_if<VxmCompute>(&run.instruction);
+            compute != nullptr && (compute->dtype == DType::Fp32 || compute->dtype == DType::Fp16) &&
+            (compute->op == VxmOp::Pass || is_function(compute->op))) {
+            InstructionRun twin = run;
+            twin.issue += draw.between(1, 5);
+            auto& other = std::get<VxmCompute>(twin.instruction);
+            other.op = other.op == VxmOp::Pass ? VxmOp::Tanh : VxmOp::Pass;
+            other.to.reset();
+            if (draw.chance(50))
+                other.a = VxmImmediate{1};
+            runs.insert(runs.begin() + static_cast<std::ptrdiff_t>(at) + 1, twin);
+        }
+        break;
+    case 21: // Another plane, or another type.
+        if (auto* activate = std::get_if<MxmActivate>(&run.instruction); activate != nullptr) {
+            if (draw.chance(60)) {
+                run.queue.index = draw.below(spec.mxm_planes_per_hemisphere);
+            } else if (activate->dtype != DType::Fp16) {
+                activate->dtype = activate->dtype == DType::Int8 ? DType::Fp8 : DType::Int8;
+            }
+        } else if (auto* add = std::get_if<MxmAccumulate>(&run.instruction)) {
+            add->dtype = add->dtype == DType::Int32 ? DType::Fp32 : DType::Int32;
+        }
+        break;
+    case 22:
+    case 23: // Another piece of work, whatever it meets.
+        for (InstructionRun& more : Builder(spec, draw, program.maps).build())
+            runs.push_back(std::move(more));
         break;
     case 7: {
         InstructionRun twin = run;
@@ -735,8 +909,10 @@ ChipSpec random_spec(std::uint64_t seed) {
     Draw draw(seed);
     ChipSpec spec;
     spec.superlanes = draw.between(1, 4);
-    spec.lanes_per_superlane = draw.between(1, 3);
-    spec.streams_per_direction = 8;
+    // Nine lanes hold a square to rotate, which is driven on nine streams.
+    const bool squares = draw.chance(15);
+    spec.lanes_per_superlane = squares ? draw.between(9, 10) : draw.between(1, 3);
+    spec.streams_per_direction = squares ? 16 : 8;
     spec.positions = 7 + 2 * draw.below(4);
     spec.mem_slices_per_hemisphere = draw.between(2, 7);
     spec.mem_words_per_slice = 32;
@@ -751,7 +927,17 @@ ChipSpec random_spec(std::uint64_t seed) {
     spec.mxm_install_latency_cycles = draw.between(0, 3);
     spec.mxm_activate_latency_cycles = std::max<std::int64_t>(1, spec.superlanes - 1) + draw.below(4);
     spec.mxm_accumulate_latency_cycles = draw.between(1, 3);
+    spec.mxm_fp16_cycles = draw.between(1, 3);
+    spec.mxm_wide_accumulate = draw.below(2);
     spec.vxm_alu_latency_cycles = draw.between(1, 3);
+    spec.vxm_function_latency_cycles = draw.between(1, 5);
+    spec.sxm_queues_per_hemisphere = draw.between(1, 3);
+    spec.sxm_shift_latency_cycles = spec.superlanes + draw.below(3);
+    spec.sxm_select_latency_cycles = draw.between(1, 3);
+    spec.sxm_permute_latency_cycles = spec.superlanes + draw.below(3);
+    spec.sxm_distribute_latency_cycles = draw.between(1, 3);
+    spec.sxm_rotate_latency_cycles = draw.between(1, 3);
+    spec.sxm_transpose_latency_cycles = draw.between(1, 5);
     spec.sync_latency_cycles = draw.between(1, 6);
     return spec;
 }
@@ -765,7 +951,7 @@ Program random_legal_program(const ChipSpec& spec, std::uint64_t seed, std::int6
     for (int tries = 0; tries < 40 && kept < wanted; ++tries) {
         Program longer = program;
         const std::int64_t chip = draw.below(program.chips);
-        for (InstructionRun& run : Builder(spec, draw).build()) {
+        for (InstructionRun& run : Builder(spec, draw, longer.maps).build()) {
             run.queue.chip = chip;
             longer.runs.push_back(std::move(run));
         }

@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "lpusim/chip/access.h"
-#include "lpusim/chip/column_sums.h"
+#include "lpusim/chip/lane_moves.h"
 #include "lpusim/chip/layout.h"
+#include "lpusim/chip/mxm_values.h"
 #include "lpusim/chip/tensor.h"
 #include "lpusim/chip/values.h"
 
@@ -54,11 +55,12 @@ struct Source {
 struct Instance {
     std::int64_t source = 0;
     std::int64_t flat = 0;
+    std::int64_t issued_at = 0;
     std::int64_t address = 0;
     std::int64_t write_address = 0;
-    std::vector<std::uint8_t> operands[2];
+    std::vector<std::uint8_t> operands[3]; ///< of the VXM a, b, c; else the stream reads in order
     std::vector<std::uint8_t> result;
-    std::vector<std::int32_t> sums;
+    ColumnSums sums;
 };
 
 struct Queue {
@@ -70,6 +72,7 @@ struct Queue {
 
 /// What can happen in a cycle, in the order in which it does.
 enum Phase : std::size_t {
+    kHold,
     kMomentDrive,
     kOperandRead,
     kInstall,
@@ -91,7 +94,15 @@ struct Plane {
     WeightPlane active;
     WeightPlane shadow;
     WeightPlane installing;
-    std::vector<std::vector<std::int32_t>> accumulators;
+    std::vector<Accumulator> accumulators;
+};
+
+/// Who has something to itself, and from when until when.
+struct Holder {
+    std::int64_t since = kNever;
+    std::int64_t until = kNever;
+    std::int64_t source = 0;
+    std::int64_t flat = 0;
 };
 
 /// A value that exists in cycle `tau` only.
@@ -139,6 +150,8 @@ class Machine {
           driven_at_(cells_.size(), kNever), driven_by_(cells_.size(), 0),
           alu_results_(static_cast<std::size_t>(program.chips * spec.vxm_alus)),
           column_sums_(static_cast<std::size_t>(program.chips * spec.mxm_planes())),
+          array_holders_(column_sums_.size()),
+          link_holders_(static_cast<std::size_t>(program.chips * 2 * spec.c2c_links_per_hemisphere)),
           planes_(column_sums_.size()),
           sram_reads_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
           pool_(lanes_, values ? lifetime() : 1) {
@@ -260,6 +273,7 @@ class Machine {
             pool_.begin_cycle(tau_);
         }
         issue_all();
+        for_each_due(kHold, [this](std::int64_t id) { take_hold(instance(id)); });
         for_each_due(kMomentDrive, [this](std::int64_t id) { show_moment(id); });
         for_each_due(kOperandRead, [this](std::int64_t id) { read_operands(instance(id)); });
         for_each_due(kInstall, [this](std::int64_t id) { install(instance(id)); });
@@ -323,6 +337,7 @@ class Machine {
         Instance& issued = instance(id);
         issued.source = index;
         issued.flat = from.flat;
+        issued.issued_at = tau_;
         issued.address = from.address;
         issued.write_address = from.write_address;
 
@@ -331,8 +346,16 @@ class Machine {
         if (use.stream_reads.size + use.moment_reads.size > 0 || use.moment_drive) {
             due(kOperandRead, 0).push_back(id);
         }
+        for (const StreamUse& read : use.stream_reads) {
+            if (read.offset > 0) {
+                due(kOperandRead, read.offset).push_back(id);
+            }
+        }
         if (use.moment_drive) {
             due(kMomentDrive, use.moment_drive->offset).push_back(id);
+        }
+        if (use.holds.size > 0) {
+            due(kHold, use.holds.items[0].offset).push_back(id);
         }
         if (use.sram_read) {
             due(kSramRead, use.sram_read->offset).push_back(id);
@@ -393,40 +416,84 @@ class Machine {
     void show_moment(std::int64_t id) {
         const MomentUse& use = *source_of(instance(id)).use.moment_drive;
         auto& moments = use.kind == MomentUse::Kind::Alu ? alu_results_ : column_sums_;
-        moments[static_cast<std::size_t>(use.index)] = {tau_, id};
+        Moment& moment = moments[static_cast<std::size_t>(use.index)];
+        // Two column sums in one cycle take an array that is busy, so that error was found before.
+        if (use.kind == MomentUse::Kind::Alu && moment.tau == tau_) {
+            const bool named = precedes(instance(moment.instance), instance(id));
+            ScheduleViolation found =
+                violation(ViolationClass::ResultCollision, instance(named ? id : moment.instance));
+            name_other(found, instance(named ? moment.instance : id));
+            keep_first(error_, found);
+        }
+        moment = {tau_, id};
+    }
+
+    /// The first error is the same in whatever order instances of one cycle come.
+    void take_hold(const Instance& issued) {
+        for (const HoldUse& hold : source_of(issued).use.holds) {
+            auto& holders = hold.kind == HoldUse::Kind::Array ? array_holders_ : link_holders_;
+            Holder& holder = holders[static_cast<std::size_t>(hold.index)];
+            const Holder taken{tau_, tau_ + hold.cycles, issued.source, issued.flat};
+            if (holder.until <= tau_) {
+                holder = taken;
+                continue;
+            }
+            Instance other;
+            other.source = holder.source;
+            other.flat = holder.flat;
+            const bool named = holder.since < tau_ || precedes(other, issued);
+            ScheduleViolation found = violation(ViolationClass::ResourceBusy, named ? issued : other);
+            name_other(found, named ? other : issued);
+            keep_first(error_, found);
+            if (!named) {
+                holder = taken;
+            }
+        }
     }
 
     void read_operands(Instance& issued) {
-        const RunUse& use = source_of(issued).use;
-        const auto* compute = std::get_if<VxmCompute>(&source_of(issued).what->instruction);
-        std::size_t stream_index = 0;
-        std::size_t moment_index = 0;
-        if (compute == nullptr) {
-            for (const StreamUse& read : use.stream_reads) {
-                take_streams(issued, read, issued.operands[0]);
-            }
-            for (const MomentUse& read : use.moment_reads) {
-                take_moment(issued, read, 0, issued.operands[0]);
-            }
+        const Source& from = source_of(issued);
+        if (const auto* compute = std::get_if<VxmCompute>(&from.what->instruction)) {
+            compute_result(issued, *compute);
             return;
         }
-        const VxmOperand* operands[2] = {&compute->a, &compute->b};
-        const std::int64_t widths[2] = {dtype_bytes(compute->dtype), dtype_bytes(operand_b_dtype(*compute))};
-        for (std::size_t i = 0; i < 2; ++i) {
+        for (std::size_t i = 0; i < from.use.stream_reads.size; ++i) {
+            const StreamUse& read = from.use.stream_reads.items[i];
+            if (issued.issued_at + read.offset == tau_) {
+                take_streams(issued, read, issued.operands[i]);
+            }
+        }
+        for (const MomentUse& read : from.use.moment_reads) {
+            take_moment(issued, read, 0, issued.operands[0]);
+        }
+        const auto* move = std::get_if<SxmMove>(&from.what->instruction);
+        if (move != nullptr && values_ && !error_) {
+            issued.result.resize(static_cast<std::size_t>(lanes_ * from.use.stream_drive->width));
+            move_lanes(*move, program_, spec_, issued.operands[0].data(), issued.operands[1].data(), 1,
+                       issued.result.data());
+        }
+    }
+
+    void compute_result(Instance& issued, const VxmCompute& compute) {
+        const RunUse& use = source_of(issued).use;
+        std::size_t stream_index = 0;
+        std::size_t moment_index = 0;
+        const VxmOperand* operands[3] = {&compute.a, &compute.b, &compute.c};
+        const std::int64_t widths[3] = {dtype_bytes(compute.dtype), dtype_bytes(operand_b_dtype(compute)),
+                                        dtype_bytes(compute.dtype)};
+        const std::uint8_t* bytes[3] = {nullptr, nullptr, nullptr};
+        for (std::size_t i = 0; i < 3; ++i) {
             issued.operands[i].clear();
             if (std::holds_alternative<VxmStream>(*operands[i])) {
                 take_streams(issued, use.stream_reads.items[stream_index++], issued.operands[i]);
             } else if (std::holds_alternative<VxmChain>(*operands[i])) {
                 take_moment(issued, use.moment_reads.items[moment_index++], widths[i], issued.operands[i]);
             }
+            bytes[i] = issued.operands[i].empty() ? nullptr : issued.operands[i].data();
         }
         if (values_ && !error_) {
-            const auto bytes = [](const std::vector<std::uint8_t>& planes) {
-                return planes.empty() ? nullptr : planes.data();
-            };
-            issued.result.resize(static_cast<std::size_t>(lanes_ * dtype_bytes(compute->result)));
-            vxm_apply(*compute, {bytes(issued.operands[0]), bytes(issued.operands[1]), nullptr},
-                      issued.result.data(), lanes_);
+            issued.result.resize(static_cast<std::size_t>(lanes_ * dtype_bytes(compute.result)));
+            vxm_apply(compute, {bytes[0], bytes[1], bytes[2]}, issued.result.data(), lanes_);
         }
     }
 
@@ -525,11 +592,12 @@ class Machine {
 
     void activate(Instance& issued, const PlaneUse& use) {
         Plane& mxm = plane(use);
-        if (!mxm.any_active) {
+        Plane* high = use.width == 2 ? &planes_[static_cast<std::size_t>(use.plane + 1)] : nullptr;
+        if (!mxm.any_active || (high != nullptr && !high->any_active)) {
             keep_first(error_, violation(ViolationClass::WeightsMissing, issued));
         } else if (values_ && !error_) {
-            issued.sums.resize(static_cast<std::size_t>(lanes_));
-            column_sums_int8(mxm.active, issued.operands[0].data(), 1, issued.sums.data());
+            multiply(std::get<MxmActivate>(source_of(issued).what->instruction), spec_, mxm.active,
+                     high != nullptr ? &high->active : nullptr, issued.operands[0].data(), 1, issued.sums);
         }
     }
 
@@ -545,12 +613,16 @@ class Machine {
         auto& total = plane(use).accumulators[static_cast<std::size_t>(slot)];
         const auto& order = std::get<MxmAccumulate>(source_of(issued).what->instruction);
         const Moment& sums = column_sums_[static_cast<std::size_t>(use.plane)];
-        if (order.start || total.empty()) {
-            total.assign(static_cast<std::size_t>(lanes_), 0);
+        const ColumnSums& made = instance(sums.instance).sums;
+        if (made.wide.empty()) {
+            total.take(order, made.words);
+        } else {
+            total.take(order, made.wide);
         }
-        add_wrapping(total, instance(sums.instance).sums);
+        std::vector<std::int32_t> words(static_cast<std::size_t>(lanes_));
+        total.read(words);
         issued.result.resize(static_cast<std::size_t>(4 * lanes_));
-        split_int32(total, issued.result.data());
+        split_int32(words, issued.result.data());
     }
 
     // ---- SRAM
@@ -658,6 +730,8 @@ class Machine {
     std::vector<std::int64_t> driven_by_;
     std::vector<Moment> alu_results_;
     std::vector<Moment> column_sums_;
+    std::vector<Holder> array_holders_; ///< by plane: who multiplies
+    std::vector<Holder> link_holders_;  ///< by link: who sends
     std::vector<Plane> planes_;
     std::vector<Moment> sram_reads_; ///< the last read of each slice
     VectorPool pool_;
