@@ -164,6 +164,26 @@ TEST_CASE("weights loaded as whole rows of columns break the same rules as one b
               .starts_with("cycle 28: run 3 on mxm.w.0.weights (install; repeat 1) installs weights"));
 }
 
+TEST_CASE("a running sum over more vectors than a batch holds, read by another ALU as it grows") {
+    const ChipSpec spec; // VXM at 22, slice 0 one hop away on either side.
+    const std::string each = " repeat 600 every 1";
+    const Program program =
+        parse("@1 mem.w.0 read 0 -> e.0" + each + " address 1\n" + "@3 vxm.0 pass int8 =5\n" +
+              "@4 vxm.0 add int8 e.0, alu.0" + each + "\n" + "@5 vxm.1 add int8 alu.0, =1 -> e.1" + each +
+              "\n" + "@7 mem.e.0 write 0 <- e.1" + each + " write_address 1\n");
+    Memory memory(spec);
+    for (std::int64_t word = 0; word < 600; ++word)
+        memory.write(0, word)[3] = static_cast<std::uint8_t>(word % 7);
+    const Run run = fold(program, spec, memory, true);
+    REQUIRE_FALSE(run.error.has_value());
+    CHECK((run.memory == tick(program, spec, memory, true).memory));
+    std::int64_t sum = 5;
+    for (std::int64_t word = 0; word < 600; ++word) {
+        sum += word % 7;
+        CHECK(run.memory.read(44, word)[3] == (sum + 1) % 256);
+    }
+}
+
 TEST_CASE("a chained result of another width gives its low bytes, and zeros above them") {
     const ChipSpec spec; // VXM at 22; slices 0 to 2 one hop away, slice 3 two.
     const Program program = parse("@1 mem.w.0 read 0 -> e.0\n@1 mem.w.1 read 0 -> e.1\n"

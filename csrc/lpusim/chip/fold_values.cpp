@@ -221,7 +221,10 @@ class Executor {
         for (const SourceSegment& segment : work_.sources_from(input, actor.cursor)) {
             if (segment.first >= end)
                 break;
-            const std::int64_t done = actors_[producer_[segment.driver]].cursor;
+            const Actor& producer = actors_[producer_[segment.driver]];
+            if (&producer == &actor)
+                continue; // Each instance takes what an earlier one, perhaps of the same batch, has made.
+            const std::int64_t done = producer.cursor;
             const std::int64_t ready =
                 done <= segment.driver_first
                     ? 0

@@ -128,7 +128,12 @@ void FoldWork::execute(const Actor& actor, std::int64_t count) {
         accumulate(actor, count);
         break;
     case Work::Compute:
-        compute(actor, count);
+        if (!feeds_itself(actor, count)) {
+            compute(actor, count);
+            break;
+        }
+        for (Actor step = actor; step.cursor < actor.cursor + count; ++step.cursor)
+            compute(step, 1);
         break;
     case Work::Move:
         move(actor, count);
@@ -232,6 +237,20 @@ void FoldWork::accumulate(const Actor& actor, std::int64_t count) {
     result_.resize(words.size() * sizeof(std::int32_t));
     split_int32(words, result_.data());
     keep(actor, count);
+}
+
+/// Does one of the next `count` instances take a result of this very run, as a running sum does?
+bool FoldWork::feeds_itself(const Actor& actor, std::int64_t count) {
+    const std::size_t end = inputs(actor).second;
+    for (std::size_t input = end - runs_[actor.run].use.moment_reads.size; input < end; ++input) {
+        for (const SourceSegment& segment : sources_from(input, actor.cursor)) {
+            if (segment.first >= actor.cursor + count)
+                break;
+            if (segment.driver == actor.run)
+                return true;
+        }
+    }
+    return false;
 }
 
 void FoldWork::compute(const Actor& actor, std::int64_t count) {

@@ -42,7 +42,7 @@ class FoldWork {
     [[nodiscard]] std::span<const SourceSegment> sources_from(std::size_t input, std::int64_t instance);
 
     /// Does the next `count` instances of `actor`; the caller moves its cursor. Preconditions: all they take
-    /// is there, and they lie in one block of results.
+    /// is there, or is a result of an earlier one of them; and they lie in one block of results.
     void execute(const Actor& actor, std::int64_t count);
 
     [[nodiscard]] Memory take_memory() { return std::move(memory_); }
@@ -70,6 +70,7 @@ class FoldWork {
     void load(const Actor& actor, std::int64_t count);
     void activate(const Actor& actor, std::int64_t count);
     void accumulate(const Actor& actor, std::int64_t count);
+    [[nodiscard]] bool feeds_itself(const Actor& actor, std::int64_t count);
     void compute(const Actor& actor, std::int64_t count);
     void move(const Actor& actor, std::int64_t count);
     void read(const Actor& actor, std::int64_t count);

@@ -148,6 +148,28 @@ TEST_CASE("random programs composed at their least offsets are legal and change 
     CHECK(overlapping > 30);
 }
 
+TEST_CASE("where repeats take turns, what comes first in time counts, not what is listed first") {
+    const ChipSpec spec;
+    const auto passes = [&](const std::string& loads, const std::string& accumulates) {
+        return footprint(parse("@0  mem.w.0 read 0 -> w.0 repeat 3 every 40\n"
+                               "@24 mxm.w.0.weights install repeat 2 every 40\n"
+                               "@23 mxm.w.0.weights load 0 <- w.0 streams 1 repeat " +
+                               loads +
+                               " every 40\n"
+                               "@2  mem.w.1 read 0 -> w.1 repeat 2 every 40\n"
+                               "@25 mxm.w.0.activations activate int8 <- w.1 repeat 2 every 40\n" +
+                               accumulates),
+                         spec);
+    };
+    const std::string add_after_start = "@85 mxm.w.0.accumulators add 3\n@45 mxm.w.0.accumulators start 3\n";
+    const Footprint use = passes("2", add_after_start);
+    CHECK((use.shadows[0] == UseSpan{23, 64})); // The second install is issued at 64 and done at 65.
+    CHECK((use.weights[0] == UseSpan{25, 65}));
+    CHECK_THROWS_AS(passes("2", "@85 mxm.w.0.accumulators start 3\n@45 mxm.w.0.accumulators add 3\n"),
+                    ScheduleError);
+    CHECK_THROWS_AS(passes("3", add_after_start), ScheduleError); // The third load stays in the shadow.
+}
+
 TEST_CASE("a program that needs another one's leftovers has no footprint") {
     const ChipSpec spec;
     const Program adds = parse("@0  mem.w.0 read 0 -> w.0\n"

@@ -90,7 +90,7 @@ class Builder {
     std::vector<InstructionRun> build() {
         arrival_ = spec_.mem_read_latency_cycles + spec_.positions + draw_.below(120);
         levels_ = random_levels();
-        const std::int64_t kind = draw_.below(17);
+        const std::int64_t kind = draw_.below(18);
         if (kind < 3) {
             copy();
         } else if (kind == 10) {
@@ -99,6 +99,8 @@ class Builder {
             parked_repeat();
         } else if (kind == 14) {
             fetch();
+        } else if (kind == 17) {
+            running_sum();
         } else if (kind > 14) {
             lane_move();
         } else if (kind > 10) {
@@ -446,6 +448,32 @@ class Builder {
     }
     [[nodiscard]] static Direction inward(Hemisphere side) {
         return side == Hemisphere::West ? Direction::East : Direction::West;
+    }
+
+    /// An ALU that takes its own last result, sometimes through another ALU and back.
+    void running_sum() {
+        const DType dtype = draw_.chance(50) ? DType::Int8 : DType::Int32;
+        const std::int64_t width = dtype_bytes(dtype), latency = spec_.vxm_alu_latency_cycles;
+        const std::int64_t alu = draw_.below(spec_.vxm_alus);
+        const std::int64_t relay = draw_.chance(30) ? draw_.below(spec_.vxm_alus) : alu;
+        const auto queue = [](std::int64_t index) { return QueueId{Unit::Vxm, Hemisphere::West, index}; };
+        levels_ = {{draw_.between(2, 9), relay == alu ? latency : 2 * latency}};
+        const StreamRef from{random_direction(), random_stream(width)};
+        const StreamRef to{random_direction(), random_stream(width)};
+        bring(from, width, vxm_position(spec_), arrival_);
+        const VxmCompute start{
+            VxmOp::Pass, dtype, dtype, VxmImmediate{static_cast<std::int32_t>(draw_.below(9))}, {}, {}};
+        runs_.push_back({queue(relay), arrival_ - latency, start, {}, {}});
+        runs_.push_back({queue(alu),
+                         arrival_,
+                         VxmCompute{VxmOp::Add, dtype, dtype, VxmStream{from}, VxmChain{relay}, to},
+                         plain_levels(),
+                         {}});
+        if (relay != alu) {
+            const VxmCompute back{VxmOp::Pass, dtype, dtype, VxmChain{alu}, {}, {}};
+            runs_.push_back({queue(relay), arrival_ + latency, back, plain_levels(), {}});
+        }
+        store(to, width, vxm_position(spec_), arrival_ + latency);
     }
 
     /// Loads weights from `arrival` on and installs them; returns the cycle of the install.
