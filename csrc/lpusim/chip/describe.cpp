@@ -12,6 +12,12 @@
 namespace lpusim::chip {
 namespace {
 
+/// Addresses that an access may take.
+struct AllowedAddresses {
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+};
+
 class Describer {
   public:
     Describer(const ScheduleViolation& violation, const Program& program, const ChipSpec& spec)
@@ -58,6 +64,8 @@ class Describer {
                    nearest_arrival();
         case ViolationClass::OperandGone:
             return "takes " + moment_name() + " not there in this cycle" + nearest_moment();
+        case ViolationClass::ReceiveEmpty:
+            return empty_link();
         case ViolationClass::StreamCollision:
             return "drives stream " + to_string(*violation_.stream) + " in the same cycle and place as " +
                    other();
@@ -67,7 +75,7 @@ class Describer {
         case ViolationClass::BankConflict:
             return "touches address " + address + " in bank " +
                    std::to_string(bank_of(spec_, violation_.address)) + " in the same cycle as " + other() +
-                   "; a read and a write of one slice need different banks";
+                   "; a slice makes one read and one write a cycle, in different banks";
         case ViolationClass::ResourceBusy:
             return busy_resource();
         case ViolationClass::ShadowBusy:
@@ -80,7 +88,7 @@ class Describer {
         case ViolationClass::Data:
             break;
         }
-        return "meets a value that is not allowed";
+        return outside_window();
     }
 
     [[nodiscard]] std::string out_of_range() const {
@@ -96,8 +104,68 @@ class Describer {
             return "uses accumulator slot " + address + "; a plane has slots " +
                    allowed(spec_.mxm_accumulator_vectors);
         }
-        return "uses SRAM address " + address + "; a slice has addresses " +
-               allowed(spec_.mem_words_per_slice);
+        const auto words = [&] {
+            const RunUse used = use(violation_.run);
+            std::int64_t most = 1; // Of the accesses that may be meant, the one whose window does not fit.
+            for (const auto& access : {used.sram_read, used.sram_write}) {
+                if (access && !window_fits(spec_, violation_.address, access->words))
+                    most = std::max(most, access->words);
+            }
+            return most;
+        }();
+        const std::string all = allowed(spec_.mem_words_per_slice);
+        if (words == 1)
+            return "uses SRAM address " + address + "; a slice has addresses " + all;
+        return "has a window of SRAM addresses " + address + " to " +
+               std::to_string(violation_.address + words - 1) + ", which must lie in one bank of " +
+               std::to_string(spec_.mem_words_per_slice / spec_.mem_banks_per_slice) + " of the addresses " +
+               all;
+    }
+
+    [[nodiscard]] std::string outside_window() const {
+        const RunUse used = use(violation_.run);
+        const auto& access = std::get<MemAccess>(run(violation_.run).instruction);
+        const auto window = [&](const SramUse& of, AffineAddress::Side side) {
+            const std::int64_t first =
+                AffineAddress(run(violation_.run), of.address, side).at(violation_.repeat);
+            return AllowedAddresses{first, first + of.words - 1};
+        };
+        AllowedAddresses allowed;
+        if (access.write && access.write->scatter)
+            allowed = window(*used.sram_write, AffineAddress::Side::Write);
+        if (access.read && access.read->gather) {
+            // The tau tells a gather from the scatter beside it; in one cycle the gather counts first.
+            const AllowedAddresses gathered = window(*used.sram_read, AffineAddress::Side::Read);
+            const bool outside = violation_.address < gathered.first || violation_.address > gathered.last;
+            const std::int64_t issue = violation_.tau - used.sram_read->offset;
+            if (outside && issue == issue_of_instance())
+                allowed = gathered;
+        }
+        return "takes address " + std::to_string(violation_.address) +
+               " from its map, outside its window of addresses " + std::to_string(allowed.first) + " to " +
+               std::to_string(allowed.last);
+    }
+
+    [[nodiscard]] std::int64_t issue_of_instance() const {
+        std::int64_t issue = use(violation_.run).issue;
+        const auto indices = repeat_indices(run(violation_.run), violation_.repeat);
+        for (std::size_t level = 0; level < indices.size(); ++level)
+            issue += indices[level] * run(violation_.run).repeat[level].cycles;
+        return issue;
+    }
+
+    [[nodiscard]] std::string empty_link() const {
+        const auto& receive = std::get<C2cReceive>(run(violation_.run).instruction);
+        const std::int64_t arrived = violation_.tau - receive.held_cycles;
+        Near best;
+        const std::vector<QueueRun> runs = queue_runs(program_, spec_);
+        for (const QueueRun& each : runs) {
+            if (std::holds_alternative<C2cSend>(run(each.run).instruction) && each.use.queue == receive.peer)
+                keep_nearest(best, each, arrived - spec_.c2c_link_latency_cycles);
+        }
+        best.late_cycles -= receive.held_cycles;
+        return "receives what " + to_string(receive.peer) + " delivers in cycle " + std::to_string(arrived) +
+               ", which is nothing" + near_text(best, "it never sends anything");
     }
 
     [[nodiscard]] RunUse use(std::int64_t number) const {

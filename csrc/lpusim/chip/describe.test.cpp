@@ -75,7 +75,7 @@ TEST_CASE("a clash names both instructions") {
           "on mem.w.0 (read 0 -> e.0; repeat 0)");
     CHECK(complaint("@0 mem.w.3 read 0 -> e.0\n@3 mem.w.2 write 7 <- e.0\n@4 mem.w.2 read 0 -> e.1") ==
           "cycle 4: run 2 on mem.w.2 (read 0 -> e.1) touches address 0 in bank 0 in the same cycle as run 1 "
-          "on mem.w.2 (write 7 <- e.0); a read and a write of one slice need different banks");
+          "on mem.w.2 (write 7 <- e.0); a slice makes one read and one write a cycle, in different banks");
 }
 
 TEST_CASE("what is gone says when it was there") {

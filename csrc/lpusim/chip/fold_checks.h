@@ -21,9 +21,13 @@ check_queues(const Program& program, const std::vector<QueueRun>& runs, const Ch
 [[nodiscard]] std::optional<ScheduleViolation>
 check_holds(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);
 
-/// AddressRange of every kind, BankConflict.
+/// AddressRange of every kind.
 [[nodiscard]] std::optional<ScheduleViolation>
 check_addresses(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);
+
+/// BankConflict, where no address is outside at the same time or before.
+[[nodiscard]] std::optional<ScheduleViolation>
+check_banks(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);
 
 /// ShadowBusy, LoadsUnfinished, WeightsMissing.
 [[nodiscard]] std::optional<ScheduleViolation>

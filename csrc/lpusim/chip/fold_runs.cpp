@@ -51,7 +51,6 @@ std::int64_t AffineAddress::at(std::int64_t flat) const {
     return address;
 }
 
-/// Addresses from `base` on over the levels from `outermost` inwards.
 AffineAddress::Range AffineAddress::range_inside(std::int64_t base, std::size_t outermost) const {
     constexpr std::int64_t kEnd = std::int64_t{1} << 60U;
     Range range{base, base};

@@ -102,9 +102,10 @@ class AffineAddress {
         return side_ == Side::Read ? level.address_stride : level.write_address_stride;
     }
 
-  private:
+    /// Over the repeat levels from `outermost` inwards, starting at `base`.
     [[nodiscard]] Range range_inside(std::int64_t base, std::size_t outermost) const;
 
+  private:
     const InstructionRun* run_;
     std::int64_t base_;
     Side side_;

@@ -179,9 +179,11 @@ class Matcher {
         for (const MomentUse& use : run.use.moment_reads) {
             const Port reader{index, 0, 0, run.issue.merged().shifted(use.offset)};
             if (const auto key = feed(reader, operand, 0, moment_lanes_[moment_lane(use)], false)) {
+                const bool is_link = use.kind == MomentUse::Kind::Link;
                 ScheduleViolation broken =
-                    run.violation(ViolationClass::OperandGone, *key, repeat_of(reader, *key));
-                broken.address = use.index;
+                    run.violation(is_link ? ViolationClass::ReceiveEmpty : ViolationClass::OperandGone,
+                                  *key - use.offset, repeat_of(reader, *key));
+                broken.address = is_link ? -1 : use.index;
                 keep_first(summary_.error, broken);
             }
             ++operand;

@@ -31,8 +31,8 @@ using Installs = std::priority_queue<std::pair<std::int64_t, std::size_t>,
 class Executor {
   public:
     Executor(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
-             const SourceTable& sources, Memory memory)
-        : program_(program), runs_(runs), work_(program, spec, runs, sources, std::move(memory)),
+             const SourceTable& sources, Memory memory, std::int64_t end)
+        : program_(program), runs_(runs), end_(end), work_(program, spec, runs, sources, std::move(memory)),
           producer_(runs.size(), 0),
           slice_reads_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
           slice_writes_(slice_reads_.size()),
@@ -43,7 +43,7 @@ class Executor {
         link_pending();
     }
 
-    Memory run(const Progress& progress) {
+    Values run(const Progress& progress) {
         using Entry = std::tuple<std::int64_t, Work, std::size_t>;
         std::priority_queue<Entry, std::vector<Entry>, std::greater<>> next;
         std::int64_t total = 0, done = 0, reported = 0;
@@ -52,12 +52,16 @@ class Executor {
             total += actors_[index].count;
         }
         while (!next.empty()) {
+            if (std::get<0>(next.top()) >= end_)
+                break;
             const std::size_t index = std::get<2>(next.top());
             next.pop();
             Actor& actor = actors_[index];
             const std::int64_t count = batch_size(actor);
             assert(count > 0);
             work_.execute(actor, count);
+            if (work_.error()) // Another one of the same cycle may come before it.
+                end_ = std::min(end_, work_.error()->tau + 1);
             done += count;
             actor.cursor += count;
             if (actor.cursor < actor.count) {
@@ -74,7 +78,7 @@ class Executor {
                 reported = done;
             }
         }
-        return work_.take_memory();
+        return {work_.take_memory(), work_.error()};
     }
 
   private:
@@ -95,18 +99,21 @@ class Executor {
             {run, work, offset, 0, count, runs_[run].issue.first() + offset, address, address.range()});
     }
 
+    void add_access(std::size_t run, Work work, const SramUse& use, AffineAddress::Side side) {
+        add(run, work, use.offset, AffineAddress(what(run), use.address, side), work == Work::Read);
+        actors_.back().range.greatest += use.words - 1;
+    }
+
     void add_actors(std::size_t index) {
         const RunUse& use = runs_[index].use;
         const auto address = [&](std::int64_t base, AffineAddress::Side side) {
             return AffineAddress(what(index), base, side);
         };
         if (use.sram_read) {
-            add(index, Work::Read, use.sram_read->offset,
-                address(use.sram_read->address, AffineAddress::Side::Read), true);
+            add_access(index, Work::Read, *use.sram_read, AffineAddress::Side::Read);
         }
         if (use.sram_write) {
-            add(index, Work::Write, use.sram_write->offset,
-                address(use.sram_write->address, AffineAddress::Side::Write), false);
+            add_access(index, Work::Write, *use.sram_write, AffineAddress::Side::Write);
         }
         if (use.plane) {
             const auto inside = address(use.plane->index, AffineAddress::Side::Read);
@@ -127,7 +134,10 @@ class Executor {
                 break;
             }
         }
-        if (std::holds_alternative<VxmCompute>(what(index).instruction)) {
+        if (std::holds_alternative<C2cSend>(what(index).instruction) ||
+            std::holds_alternative<C2cReceive>(what(index).instruction)) {
+            add(index, Work::Pass, 0, address(0, AffineAddress::Side::Read), true);
+        } else if (std::holds_alternative<VxmCompute>(what(index).instruction)) {
             add(index, Work::Compute, 0, address(0, AffineAddress::Side::Read), true);
         } else if (std::holds_alternative<SxmMove>(what(index).instruction)) {
             add(index, Work::Move, 0, address(0, AffineAddress::Side::Read), true);
@@ -181,6 +191,8 @@ class Executor {
     /// Instances from the cursor on that can be done now; at least 1 for the earliest pending instance.
     [[nodiscard]] std::int64_t batch_size(const Actor& actor) {
         std::int64_t end = std::min(actor.count, (actor.cursor / Results::kBlock + 1) * Results::kBlock);
+        if (end_ != kNever)
+            end = std::min(end, runs_[actor.run].issue.index_from(end_ - actor.offset));
         const auto [first_input, last_input] = work_.inputs(actor);
         for (std::size_t input = first_input; input < last_input; ++input) {
             end = std::min(end, inputs_ready_until(actor, input, end));
@@ -202,6 +214,7 @@ class Executor {
             break;
         case Work::Compute:
         case Work::Move:
+        case Work::Pass:
             break;
         case Work::Read:
             limit = first_overlap(slice_writes_[slice_of(actor)], actor, last_tau);
@@ -293,6 +306,7 @@ class Executor {
 
     const Program& program_;
     const std::vector<QueueRun>& runs_;
+    std::int64_t end_; ///< nothing from this cycle on is done
     FoldWork work_;
     std::vector<Actor> actors_;
     std::vector<std::size_t> producer_; ///< by run: the actor whose cursor says what is there
@@ -303,9 +317,9 @@ class Executor {
 
 } // namespace
 
-Memory fold_values(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
-                   const SourceTable& sources, Memory memory, const Progress& progress) {
-    return Executor(program, spec, runs, sources, std::move(memory)).run(progress);
+Values fold_values(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
+                   const SourceTable& sources, Memory memory, std::int64_t end, const Progress& progress) {
+    return Executor(program, spec, runs, sources, std::move(memory), end).run(progress);
 }
 
 } // namespace lpusim::chip

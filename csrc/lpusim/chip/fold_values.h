@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "lpusim/base/progress.h"
+#include "lpusim/chip/error.h"
 #include "lpusim/chip/fold_runs.h"
 #include "lpusim/chip/fold_streams.h"
 #include "lpusim/chip/memory.h"
@@ -48,13 +50,19 @@ class SourceTable {
     std::vector<std::vector<SourceSegment>> inputs_;
 };
 
-/// The SRAM after a legal program.
+/// What computing came to: the SRAM after the program, if there was no error.
+struct Values {
+    Memory memory;
+    std::optional<ScheduleViolation> error; ///< the first value that is not allowed
+};
+
+/// Computes what happens before cycle `end`, until which the program breaks no rule.
 ///
 /// Runs are taken in order of their next instance, each as far ahead as its inputs are there and as no SRAM
 /// word or weight buffer it touches is still waited for: the earliest pending instance can always go, so this
 /// ends, and a run that nothing interferes with is done in dense batches.
-[[nodiscard]] Memory fold_values(const Program& program, const ChipSpec& spec,
+[[nodiscard]] Values fold_values(const Program& program, const ChipSpec& spec,
                                  const std::vector<QueueRun>& runs, const SourceTable& sources, Memory memory,
-                                 const Progress& progress);
+                                 std::int64_t end, const Progress& progress);
 
 } // namespace lpusim::chip

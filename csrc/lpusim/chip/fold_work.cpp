@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "lpusim/chip/address_map.h"
 #include "lpusim/chip/lane_moves.h"
 
 namespace lpusim::chip {
@@ -56,7 +57,8 @@ Results FoldWork::results_for(std::size_t run) const {
     if (const auto* compute = std::get_if<VxmCompute>(&what(run).instruction)) {
         return {count, dtype_bytes(compute->result), lanes_};
     }
-    return {count, use.stream_drive ? use.stream_drive->width : 0, lanes_};
+    const bool onto_link = use.moment_drive && use.moment_drive->kind == MomentUse::Kind::Link;
+    return {count, use.stream_drive ? use.stream_drive->width : onto_link ? 1 : 0, lanes_};
 }
 
 /// The plane of an MXM instruction, or the `next`th after it.
@@ -71,9 +73,18 @@ FoldWork::Plane& FoldWork::plane_of(const Actor& actor, std::int64_t next) {
 }
 
 std::pair<std::size_t, std::size_t> FoldWork::inputs(const Actor& actor) const {
-    const std::size_t begin = sources_.first_input(actor.run);
-    // The read half of a MEM instruction takes nothing from a stream.
-    return {begin, actor.work == Work::Read ? begin : sources_.first_input(actor.run + 1)};
+    const std::size_t begin = sources_.first_input(actor.run), end = sources_.first_input(actor.run + 1);
+    // The map of a Gather comes first; its read takes only that, and a plain read nothing.
+    const auto* access = std::get_if<MemAccess>(&what(actor.run).instruction);
+    const std::size_t map = begin + (access != nullptr && access->read && access->read->gather ? 2 : 0);
+    switch (actor.work) {
+    case Work::Read:
+        return {begin, map};
+    case Work::Write:
+        return {map, end};
+    default:
+        return {begin, end};
+    }
 }
 
 std::span<const SourceSegment> FoldWork::sources_from(std::size_t input, std::int64_t instance) {
@@ -103,6 +114,14 @@ void FoldWork::for_sources(const Actor& actor, std::size_t input, std::int64_t c
             from.done(first, rows);
         });
     }
+}
+
+/// The rows of `planes` inputs from `input` on, plane by plane.
+void FoldWork::gather(const Actor& actor, std::size_t input, std::int64_t count,
+                      std::vector<std::uint8_t>& out, std::int64_t planes) {
+    out.resize(static_cast<std::size_t>(planes * count * lanes_));
+    for (std::int64_t plane = 0; plane < planes; ++plane)
+        gather(actor, input + static_cast<std::size_t>(plane), count, out.data() + plane * count * lanes_);
 }
 
 /// The rows of one input, one after another.
@@ -138,6 +157,9 @@ void FoldWork::execute(const Actor& actor, std::int64_t count) {
     case Work::Move:
         move(actor, count);
         break;
+    case Work::Pass:
+        pass(actor, count);
+        break;
     case Work::Read:
         read(actor, count);
         break;
@@ -153,7 +175,18 @@ void FoldWork::install(const Actor& actor) {
     plane.shadow.clear();
 }
 
+/// Onto a link, or off it.
+void FoldWork::pass(const Actor& actor, std::int64_t count) {
+    gather(actor, inputs(actor).first, count, result_, 1);
+    if (results_[actor.run].wanted(actor.cursor))
+        keep(actor, count);
+}
+
 void FoldWork::read(const Actor& actor, std::int64_t count) {
+    if (std::get<MemAccess>(what(actor.run).instruction).read->gather) {
+        read_mapped(actor, count);
+        return;
+    }
     Results& results = results_[actor.run];
     if (!results.wanted(actor.cursor))
         return;
@@ -164,13 +197,62 @@ void FoldWork::read(const Actor& actor, std::int64_t count) {
     }
 }
 
+/// Every address is looked at, also where nobody wants what is there.
+void FoldWork::read_mapped(const Actor& actor, std::int64_t count) {
+    const std::size_t map = inputs(actor).first;
+    const SramUse& use = *runs_[actor.run].use.sram_read;
+    gather(actor, map, count, operands_[0], 2);
+    result_.resize(static_cast<std::size_t>(count * lanes_));
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::uint8_t* low = operands_[0].data() + i * lanes_;
+        const Window window{use.slice, actor.address.at(actor.cursor + i), use.words};
+        const auto outside =
+            gather_vector(memory_, window, {low, low + count * lanes_}, spec_, result_.data() + i * lanes_);
+        if (outside)
+            report(actor, actor.cursor + i, *outside);
+    }
+    if (results_[actor.run].wanted(actor.cursor))
+        keep(actor, count);
+}
+
 void FoldWork::write(const Actor& actor, std::int64_t count) {
+    if (std::get<MemAccess>(what(actor.run).instruction).write->scatter) {
+        write_mapped(actor, count);
+        return;
+    }
     const std::int64_t slice = runs_[actor.run].use.sram_write->slice;
     for_sources(actor, inputs(actor).first, count,
                 [&](std::int64_t instance, Results& from, std::int64_t row, std::int64_t member) {
                     std::memcpy(memory_.write(slice, actor.address.at(instance)), from.read(row, member),
                                 static_cast<std::size_t>(lanes_));
                 });
+}
+
+void FoldWork::write_mapped(const Actor& actor, std::int64_t count) {
+    const std::size_t written = inputs(actor).first;
+    const SramUse& use = *runs_[actor.run].use.sram_write;
+    gather(actor, written, count, operands_[0], 1);
+    gather(actor, written + 1, count, operands_[1], 2);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::uint8_t* low = operands_[1].data() + i * lanes_;
+        const Window window{use.slice, actor.address.at(actor.cursor + i), use.words};
+        const auto outside = scatter_vector(memory_, window, {low, low + count * lanes_}, spec_,
+                                            operands_[0].data() + i * lanes_);
+        if (outside)
+            report(actor, actor.cursor + i, *outside);
+    }
+}
+
+/// Work is not done in order of time. Of one instance a read counts before a write.
+void FoldWork::report(const Actor& actor, std::int64_t instance, std::int64_t address) {
+    const QueueRun& run = runs_[actor.run];
+    ScheduleViolation found =
+        run.violation(ViolationClass::Data, run.issue.at(instance) + actor.offset, instance);
+    found.address = address;
+    if (!error_ || found.order() < error_->order() ||
+        (found.order() == error_->order() && actor.work == Work::Read)) {
+        error_ = found;
+    }
 }
 
 void FoldWork::load(const Actor& actor, std::int64_t count) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -15,7 +16,7 @@
 namespace lpusim::chip {
 
 /// The kinds of work, in the order in which they happen within one cycle.
-enum class Work : std::uint8_t { Install, Load, Activate, Accumulate, Compute, Move, Read, Write };
+enum class Work : std::uint8_t { Install, Load, Activate, Accumulate, Compute, Move, Pass, Read, Write };
 
 /// One kind of work of one run, and how far it has come. A MEM instruction with a read and a write is two.
 struct Actor {
@@ -46,6 +47,8 @@ class FoldWork {
     void execute(const Actor& actor, std::int64_t count);
 
     [[nodiscard]] Memory take_memory() { return std::move(memory_); }
+    /// The least value so far that is not allowed.
+    [[nodiscard]] const std::optional<ScheduleViolation>& error() const { return error_; }
 
   private:
     struct Plane {
@@ -63,6 +66,8 @@ class FoldWork {
     template <class Visit>
     void for_sources(const Actor& actor, std::size_t input, std::int64_t count, const Visit& visit);
     void gather(const Actor& actor, std::size_t input, std::int64_t count, std::uint8_t* out);
+    void gather(const Actor& actor, std::size_t input, std::int64_t count, std::vector<std::uint8_t>& out,
+                std::int64_t planes);
     void gather_chained(const Actor& actor, std::size_t input, std::int64_t count, std::int64_t width,
                         std::vector<std::uint8_t>& out);
 
@@ -73,15 +78,20 @@ class FoldWork {
     [[nodiscard]] bool feeds_itself(const Actor& actor, std::int64_t count);
     void compute(const Actor& actor, std::int64_t count);
     void move(const Actor& actor, std::int64_t count);
+    void pass(const Actor& actor, std::int64_t count);
     void read(const Actor& actor, std::int64_t count);
     void write(const Actor& actor, std::int64_t count);
     void keep(const Actor& actor, std::int64_t count);
+    void read_mapped(const Actor& actor, std::int64_t count);
+    void write_mapped(const Actor& actor, std::int64_t count);
+    void report(const Actor& actor, std::int64_t instance, std::int64_t address);
 
     const Program& program_;
     const ChipSpec& spec_;
     const std::vector<QueueRun>& runs_;
     const SourceTable& sources_;
     Memory memory_;
+    std::optional<ScheduleViolation> error_;
     std::int64_t lanes_;
     std::vector<Results> results_;            ///< by run
     std::vector<std::size_t> input_position_; ///< by input: the first segment not done

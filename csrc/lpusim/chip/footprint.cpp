@@ -124,7 +124,8 @@ class FootprintBuilder {
 
     void include_sram(const QueueRun& run, const SramUse& use, AffineAddress::Side side) {
         const bool reads = side == AffineAddress::Side::Read;
-        const auto range = AffineAddress(what(run), use.address, side).range();
+        auto range = AffineAddress(what(run), use.address, side).range();
+        range.greatest += use.words - 1;
         const std::int64_t first = run.issue.first() + use.offset, last = run.issue.last() + use.offset;
         auto& banks = reads ? made_.bank_reads : made_.bank_writes;
         for (std::int64_t bank = bank_of(spec_, range.least); bank <= bank_of(spec_, range.greatest);

@@ -85,6 +85,12 @@ namespace lpusim::chip {
     return direction == Direction::East ? position : -position;
 }
 
+/// Do `words` words from `address` on lie in one bank of a slice?
+[[nodiscard]] constexpr bool window_fits(const ChipSpec& spec, std::int64_t address, std::int64_t words) {
+    return address >= 0 && address <= spec.mem_words_per_slice - words &&
+           bank_of(spec, address) == bank_of(spec, address + words - 1);
+}
+
 /// The diagonal a value stays on while it moves: tau - x eastward, tau + x westward.
 [[nodiscard]] constexpr std::int64_t stream_key(Direction direction, std::int64_t position,
                                                 std::int64_t tau) {

@@ -31,22 +31,9 @@ class RunChecker {
         check_levels();
         check_issue();
         std::visit([this](const auto& instruction) { check(instruction); }, run_.instruction);
-        check_executable();
     }
 
   private:
-    /// What no engine executes yet.
-    void check_executable() const {
-        const auto& what = run_.instruction;
-        bool executable = !std::holds_alternative<C2cSend>(what) &&
-                          !std::holds_alternative<C2cReceive>(what) && !std::holds_alternative<Deskew>(what);
-        if (const auto* access = std::get_if<MemAccess>(&what)) {
-            executable =
-                !(access->read && access->read->gather) && !(access->write && access->write->scatter);
-        }
-        need(executable, "no engine executes this instruction yet");
-    }
-
     [[noreturn]] void refuse(const std::string& what) const {
         throw ValueError("run " + std::to_string(number_) + " on " + to_string(run_.queue) + ": " + what);
     }

@@ -87,6 +87,19 @@ class Builder {
     Builder(const ChipSpec& spec, Draw& draw, std::vector<LaneMap>& maps)
         : spec_(spec), draw_(draw), maps_(maps) {}
 
+    /// A gather, a scatter, or vectors sent from chip `from` to chip `to`.
+    std::vector<InstructionRun> build_linked(std::int64_t from, std::int64_t to) {
+        arrival_ = spec_.mem_read_latency_cycles + spec_.positions + draw_.below(120);
+        levels_ = random_levels();
+        if (draw_.chance(50)) {
+            through_maps();
+            place_on(from);
+        } else {
+            transfer(from, to);
+        }
+        return std::move(runs_);
+    }
+
     std::vector<InstructionRun> build() {
         arrival_ = spec_.mem_read_latency_cycles + spec_.positions + draw_.below(120);
         levels_ = random_levels();
@@ -660,6 +673,101 @@ class Builder {
         }
     }
 
+    /// Puts the runs that were added since the last call on a chip.
+    void place_on(std::int64_t chip) {
+        for (; placed_ < runs_.size(); ++placed_)
+            runs_[placed_].queue.chip = chip;
+    }
+
+    /// A gather, a scatter, or both in one instruction, sometimes a plain access beside them.
+    void through_maps() {
+        const QueueId here = random_slice();
+        const std::int64_t blocks = spec_.mem_words_per_slice / 8;
+        InstructionRun run{here, arrival_, {}, plain_levels(), {}};
+        MemAccess access;
+        // One level may walk through the blocks, its maps with it.
+        const std::int64_t block = draw_.below(blocks);
+        std::size_t walking = levels_.size();
+        for (std::size_t k = 0; k < levels_.size(); ++k) {
+            if (levels_[k].count <= blocks - block && draw_.chance(60))
+                walking = k;
+        }
+        const auto bring_map = [&](const StreamRef& group) {
+            const std::int64_t offset = block + (draw_.chance(30) ? blocks / 2 : 0);
+            for (std::int64_t byte = 0; byte < 2; ++byte) {
+                bring({group.direction, group.stream + byte}, 1, position(here), arrival_);
+                InstructionRun& from = runs_.back();
+                std::get<MemAccess>(from.instruction).read->address = 4 * (offset % blocks) + 2 + byte;
+                from.repeat = plain_levels();
+                if (walking < levels_.size())
+                    from.repeat[walking].address_stride = 4;
+            }
+        };
+        const auto window = [&](std::int64_t& address) {
+            address = 8 * block - (draw_.chance(8) ? draw_.between(0, 3) : 0);
+            return draw_.chance(10) ? draw_.between(1, 8) : std::int64_t{8};
+        };
+        const bool gathers = draw_.chance(60);
+        if (gathers || draw_.chance(20)) {
+            const StreamRef map{random_direction(), random_stream(2)};
+            const StreamRef to{random_direction(), random_stream(1)};
+            MemRead read{draw_.below(spec_.mem_words_per_slice), to};
+            if (gathers) {
+                bring_map(map);
+                read.gather = AddressMap{map, window(read.address)};
+                if (walking < levels_.size())
+                    run.repeat[walking].address_stride = 8;
+            }
+            access.read = read;
+            store(to, 1, position(here),
+                  arrival_ + (gathers ? spec_.mem_map_latency_cycles : 0) + spec_.mem_read_latency_cycles);
+        }
+        if (!gathers || draw_.chance(25)) {
+            const StreamRef from{random_direction(), random_stream(1)};
+            bring(from, 1, position(here), arrival_);
+            MemWrite write{draw_.below(spec_.mem_words_per_slice), from};
+            if (!gathers || draw_.chance(40)) {
+                const StreamRef map{random_direction(), random_stream(2)};
+                bring_map(map);
+                write.scatter = AddressMap{map, window(write.address)};
+                if (walking < levels_.size())
+                    run.repeat[walking].write_address_stride = 8;
+            }
+            access.write = write;
+        }
+        run.instruction = access;
+        runs_.push_back(run);
+    }
+
+    /// From a slice of one chip over a link into a slice of another one: links stand in a ring.
+    void transfer(std::int64_t from, std::int64_t to) {
+        for (Steps& steps : levels_)
+            steps.cycles *= spec_.c2c_vector_cycles;
+        const Hemisphere side =
+            to > from || (to == from && draw_.chance(50)) ? Hemisphere::West : Hemisphere::East;
+        const std::int64_t index = draw_.below(spec_.c2c_links_per_hemisphere);
+        const QueueId sender{Unit::C2c, side, index, from};
+        const QueueId receiver{Unit::C2c, side == Hemisphere::West ? Hemisphere::East : Hemisphere::West,
+                               index, to};
+        const StreamRef out{side == Hemisphere::West ? Direction::West : Direction::East, random_stream(1)};
+        const StreamRef in{side == Hemisphere::West ? Direction::West : Direction::East, random_stream(1)};
+        if (draw_.chance(30)) {
+            runs_.push_back({sender, draw_.below(arrival_), Deskew{}, {}, {}});
+            place_on(from);
+            arrival_ += spec_.c2c_epoch_cycles;
+        }
+        bring(out, 1, position(sender), arrival_);
+        place_on(from);
+        runs_.push_back({sender, arrival_, C2cSend{out}, plain_levels(), {}});
+        placed_ = runs_.size();
+        const std::int64_t held = draw_.below(spec_.c2c_hold_cycles + 1);
+        const std::int64_t issue = arrival_ + spec_.c2c_link_latency_cycles + held;
+        runs_.push_back({receiver, issue, C2cReceive{sender, held, in}, plain_levels(), {}});
+        placed_ = runs_.size();
+        store(in, 1, position(receiver), issue + spec_.c2c_receive_latency_cycles);
+        place_on(to);
+    }
+
     /// A range of slices on one diagonal, read in one hemisphere and written in the other.
     void slice_range() {
         const std::int64_t count =
@@ -706,6 +814,7 @@ class Builder {
     std::int64_t arrival_ = 0;
     std::vector<Steps> levels_;
     std::vector<InstructionRun> runs_;
+    std::size_t placed_ = 0; ///< runs that have their chip
 };
 
 void sort_by_issue(Program& program) {
@@ -740,7 +849,7 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
         nudge(group);
         group.stream -= group.stream % width;
     };
-    switch (draw.below(24)) {
+    switch (draw.below(28)) {
     case 0:
         run.issue += draw.between(-3, 3);
         break;
@@ -841,6 +950,47 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
         runs.insert(runs.begin() + static_cast<std::ptrdiff_t>(at) + 1, twin);
         break;
     }
+    case 24: // Another window, or another map.
+        if (auto* access = std::get_if<MemAccess>(&run.instruction)) {
+            for (auto* map : {access->read ? &access->read->gather : nullptr,
+                              access->write ? &access->write->scatter : nullptr}) {
+                if (map == nullptr || !*map)
+                    continue;
+                (*map)->window_words += draw.between(-2, 2);
+                if (draw.chance(30))
+                    nudge_group((*map)->map, 2);
+            }
+        } else if (auto* receive = std::get_if<C2cReceive>(&run.instruction)) {
+            receive->held_cycles += draw.between(-2, 2);
+        } else if (auto* send = std::get_if<C2cSend>(&run.instruction)) {
+            nudge(send->from);
+        }
+        break;
+    case 25: // An access through a map becomes a plain one, or a plain one goes through a map.
+        if (auto* access = std::get_if<MemAccess>(&run.instruction); access != nullptr && access->read) {
+            if (access->read->gather) {
+                access->read->gather.reset();
+            } else {
+                access->read->gather = AddressMap{{Direction::East, 0}, draw.between(1, 8)};
+                nudge_group(access->read->gather->map, 2);
+            }
+        }
+        break;
+    case 26: // To another chip.
+        run.queue.chip = draw.below(program.chips);
+        break;
+    case 27: // A plain read that meets a gather of the same slice.
+        if (auto* access = std::get_if<MemAccess>(&run.instruction); access != nullptr) {
+            InstructionRun plain = run;
+            plain.issue += spec.mem_map_latency_cycles;
+            MemAccess& other = std::get<MemAccess>(plain.instruction);
+            if (other.read)
+                other.read->gather.reset();
+            if (other.write)
+                other.write->scatter.reset();
+            runs.push_back(plain);
+        }
+        break;
     case 8:
         runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(at));
         break;
@@ -967,22 +1117,35 @@ ChipSpec random_spec(std::uint64_t seed) {
     spec.sxm_rotate_latency_cycles = draw.between(1, 3);
     spec.sxm_transpose_latency_cycles = draw.between(1, 5);
     spec.sync_latency_cycles = draw.between(1, 6);
+    spec.mem_map_latency_cycles = draw.between(0, 3);
+    spec.c2c_links_per_hemisphere = draw.between(1, 2);
+    spec.c2c_link_latency_cycles = draw.between(1, 12);
+    spec.c2c_receive_latency_cycles = draw.between(1, 3);
+    spec.c2c_vector_cycles = draw.between(1, 3);
+    spec.c2c_hold_cycles = draw.between(0, 6);
+    spec.c2c_epoch_cycles = draw.between(1, 20);
     return spec;
 }
 
-Program random_legal_program(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips) {
-    Draw draw(seed);
+namespace {
+
+std::vector<InstructionRun> on_chip(std::vector<InstructionRun> runs, std::int64_t chip) {
+    for (InstructionRun& run : runs)
+        run.queue.chip = chip;
+    return runs;
+}
+
+/// Adds pieces that `make` makes, each if the oracle finds no error with it.
+template <class Make>
+Program legal_program(const ChipSpec& spec, Draw& draw, std::int64_t chips, const Make& make) {
     Program program;
     program.chips = chips;
     const std::int64_t wanted = draw.between(1, 6);
     std::int64_t kept = 0;
     for (int tries = 0; tries < 40 && kept < wanted; ++tries) {
         Program longer = program;
-        const std::int64_t chip = draw.below(program.chips);
-        for (InstructionRun& run : Builder(spec, draw, longer.maps).build()) {
-            run.queue.chip = chip;
+        for (InstructionRun& run : make(longer.maps))
             longer.runs.push_back(std::move(run));
-        }
         sort_by_issue(longer);
         if (!is_valid(longer, spec) || tick(longer, spec, {}, false).error)
             continue;
@@ -991,6 +1154,8 @@ Program random_legal_program(const ChipSpec& spec, std::uint64_t seed, std::int6
     }
     return program;
 }
+
+} // namespace
 
 Program random_weights(const ChipSpec& spec, std::uint64_t seed) {
     Draw draw(seed);
@@ -1078,6 +1243,23 @@ Program random_weights(const ChipSpec& spec, std::uint64_t seed) {
     return is_valid(program, spec) ? program : Program{};
 }
 
+Program random_legal_program(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips) {
+    Draw draw(seed);
+    return legal_program(spec, draw, chips, [&](std::vector<LaneMap>& maps) {
+        return on_chip(Builder(spec, draw, maps).build(), draw.below(chips));
+    });
+}
+
+Program random_linked_program(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips) {
+    Draw draw(seed);
+    return legal_program(spec, draw, chips, [&](std::vector<LaneMap>& maps) {
+        const std::int64_t chip = draw.below(chips);
+        if (draw.chance(30))
+            return on_chip(Builder(spec, draw, maps).build(), chip);
+        return Builder(spec, draw, maps).build_linked(chip, (chip + 1) % chips);
+    });
+}
+
 Program mutated(const Program& program, const ChipSpec& spec, std::uint64_t seed) {
     Draw draw(seed);
     for (int tries = 0; tries < 30; ++tries) {
@@ -1099,6 +1281,22 @@ Memory random_memory(const ChipSpec& spec, std::uint64_t seed, std::int64_t chip
             std::uint8_t* bytes = memory.write(slice, address);
             for (std::int64_t lane = 0; lane < spec.lanes(); ++lane) {
                 bytes[lane] = static_cast<std::uint8_t>(random_bits(seed, 12, drawn++));
+            }
+        }
+    }
+    return memory;
+}
+
+Memory memory_with_maps(const ChipSpec& spec, std::uint64_t seed, std::int64_t chips) {
+    Memory memory = random_memory(spec, seed, chips);
+    const std::int64_t blocks = spec.mem_words_per_slice / 8;
+    for (std::int64_t slice = 0; slice < memory.slice_count(); ++slice) {
+        for (std::int64_t address = 0; address + 1 < spec.mem_words_per_slice; address += 4) {
+            std::uint8_t* low = memory.write(slice, address + 2);
+            std::uint8_t* high = memory.write(slice, address + 3);
+            for (std::int64_t lane = 0; lane < spec.lanes(); ++lane) {
+                low[lane] = static_cast<std::uint8_t>(8 * (address / 4 % blocks) + low[lane] % 8);
+                high[lane] = 0;
             }
         }
     }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <deque>
 #include <map>
 #include <utility>
 
 #include "lpusim/chip/access.h"
+#include "lpusim/chip/address_map.h"
 #include "lpusim/chip/lane_moves.h"
 #include "lpusim/chip/layout.h"
 #include "lpusim/chip/mxm_values.h"
@@ -111,6 +113,26 @@ struct Moment {
     std::int64_t instance = 0;
 };
 
+/// A vector at the end of a link, where it waits to be received.
+struct Arrival {
+    std::int64_t tau = 0;
+    std::vector<std::uint8_t> vector;
+};
+
+/// One read or write of a slice.
+struct Access {
+    std::int64_t instance = 0;
+    std::int64_t address = 0;
+    bool writes = false;
+};
+
+/// What a slice does in cycle `tau`. A plain access and one through a map, issued earlier, may meet.
+struct SliceCycle {
+    std::int64_t tau = kNever;
+    std::size_t count = 0;
+    std::array<Access, 4> accesses{};
+};
+
 /// Bytes of the vectors on streams. A vector is dropped once the cycle it was made in is so long ago that it
 /// must have left the line.
 class VectorPool {
@@ -152,8 +174,8 @@ class Machine {
           column_sums_(static_cast<std::size_t>(program.chips * spec.mxm_planes())),
           array_holders_(column_sums_.size()),
           link_holders_(static_cast<std::size_t>(program.chips * 2 * spec.c2c_links_per_hemisphere)),
-          planes_(column_sums_.size()),
-          sram_reads_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
+          links_(link_holders_.size()), planes_(column_sums_.size()),
+          slices_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
           pool_(lanes_, values ? lifetime() : 1) {
         for (Plane& plane : planes_) {
             plane.loaded_at.assign(static_cast<std::size_t>(lanes_), kNever);
@@ -281,6 +303,7 @@ class Machine {
         for_each_due(kPlaneWork, [this](std::int64_t id) { work_plane(instance(id)); });
         for_each_due(kSramRead, [this](std::int64_t id) { read_sram(id); });
         for_each_due(kSramWrite, [this](std::int64_t id) { write_sram(id); });
+        check_shared_slices();
         drive_streams();
         for_each_due(kRelease, [this](std::int64_t id) { free_.push_back(id); });
     }
@@ -415,6 +438,10 @@ class Machine {
 
     void show_moment(std::int64_t id) {
         const MomentUse& use = *source_of(instance(id)).use.moment_drive;
+        if (use.kind == MomentUse::Kind::Link) {
+            arrive(instance(id), links_[static_cast<std::size_t>(use.index)]);
+            return;
+        }
         auto& moments = use.kind == MomentUse::Kind::Alu ? alu_results_ : column_sums_;
         Moment& moment = moments[static_cast<std::size_t>(use.index)];
         // Two column sums in one cycle take an array that is busy, so that error was found before.
@@ -464,7 +491,11 @@ class Machine {
             }
         }
         for (const MomentUse& read : from.use.moment_reads) {
-            take_moment(issued, read, 0, issued.operands[0]);
+            if (read.kind == MomentUse::Kind::Link) {
+                receive(issued, read);
+            } else {
+                take_moment(issued, read, 0, issued.operands[0]);
+            }
         }
         const auto* move = std::get_if<SxmMove>(&from.what->instruction);
         if (move != nullptr && values_ && !error_) {
@@ -517,6 +548,7 @@ class Machine {
 
     void take_moment(const Instance& issued, const MomentUse& read, std::int64_t width,
                      std::vector<std::uint8_t>& bytes) {
+        assert(read.kind != MomentUse::Kind::Link);
         const auto& moments = read.kind == MomentUse::Kind::Alu ? alu_results_ : column_sums_;
         const Moment& moment = moments[static_cast<std::size_t>(read.index)];
         if (moment.tau != tau_) {
@@ -528,6 +560,26 @@ class Machine {
             bytes = made.result;
             // A consumer of another width takes the low bytes, or zeros above.
             bytes.resize(static_cast<std::size_t>(lanes_ * width));
+        }
+    }
+
+    // ---- links
+
+    void arrive(const Instance& sent, std::deque<Arrival>& link) {
+        while (!link.empty() && link.front().tau < tau_ - spec_.c2c_hold_cycles) {
+            link.pop_front();
+        }
+        link.push_back({tau_, sent.operands[0]});
+    }
+
+    void receive(Instance& issued, const MomentUse& read) {
+        const std::deque<Arrival>& link = links_[static_cast<std::size_t>(read.index)];
+        const auto arrival = std::find_if(
+            link.begin(), link.end(), [&](const Arrival& each) { return each.tau == tau_ + read.offset; });
+        if (arrival == link.end()) {
+            keep_first(error_, violation(ViolationClass::ReceiveEmpty, issued));
+        } else {
+            issued.result = arrival->vector;
         }
     }
 
@@ -633,22 +685,57 @@ class Machine {
         keep_first(error_, found);
     }
 
-    [[nodiscard]] bool in_slice(std::int64_t address) const {
-        return address >= 0 && address < spec_.mem_words_per_slice;
+    /// Values count until a broken rule: after a value that is not allowed, others of this cycle may be too.
+    [[nodiscard]] bool computes() const {
+        return values_ && (!error_ || error_->kind == ViolationClass::Data);
+    }
+
+    /// Books the instance's access, or reports that its word or window is not there.
+    [[nodiscard]] bool book(std::int64_t id, const SramUse& use, std::int64_t address, bool writes) {
+        if (!window_fits(spec_, address, use.words)) {
+            report_address(instance(id), address);
+            return false;
+        }
+        SliceCycle& slice = slices_[static_cast<std::size_t>(use.slice)];
+        if (slice.tau != tau_) {
+            slice.tau = tau_;
+            slice.count = 0;
+        }
+        // More than these need two instructions of one queue in one cycle, an error already found.
+        if (slice.count < slice.accesses.size()) {
+            slice.accesses[slice.count++] = {id, address, writes};
+            if (slice.count == 2) {
+                shared_slices_.push_back(use.slice);
+            }
+        }
+        return true;
+    }
+
+    [[nodiscard]] MapPlanes map_planes(const Instance& issued, std::size_t operand) const {
+        const std::uint8_t* planes = issued.operands[operand].data();
+        return {planes, planes + lanes_};
+    }
+
+    void report_data(const Instance& issued, std::int64_t address) {
+        ScheduleViolation found = violation(ViolationClass::Data, issued);
+        found.address = address;
+        keep_first(error_, found);
     }
 
     void read_sram(std::int64_t id) {
         Instance& issued = instance(id);
         const SramUse& use = *source_of(issued).use.sram_read;
         const std::int64_t address = use.address + issued.address;
-        if (!in_slice(address)) {
-            report_address(issued, address);
+        if (!book(id, use, address, false) || !computes()) {
             return;
         }
-        sram_reads_[static_cast<std::size_t>(use.slice)] = {tau_, id};
-        if (values_) {
-            const std::uint8_t* vector = memory_.read(use.slice, address);
-            issued.result.assign(vector, vector + lanes_);
+        issued.result.resize(static_cast<std::size_t>(lanes_));
+        const auto& access = std::get<MemAccess>(source_of(issued).what->instruction);
+        if (!access.read->gather) {
+            std::copy_n(memory_.read(use.slice, address), lanes_, issued.result.data());
+        } else if (const auto outside = gather_vector(memory_, {use.slice, address, use.words},
+                                                      map_planes(issued, 0), spec_, issued.result.data())) {
+            report_data(issued, *outside);
         }
     }
 
@@ -656,26 +743,46 @@ class Machine {
         const Instance& issued = instance(id);
         const SramUse& use = *source_of(issued).use.sram_write;
         const std::int64_t address = use.address + issued.write_address;
-        if (!in_slice(address)) {
-            report_address(issued, address);
+        if (!book(id, use, address, true) || !computes()) {
             return;
         }
-        const Moment& read = sram_reads_[static_cast<std::size_t>(use.slice)];
-        if (read.tau == tau_) {
-            const Instance& reader = instance(read.instance);
-            const std::int64_t read_address = source_of(reader).use.sram_read->address + reader.address;
-            if (bank_of(spec_, read_address) == bank_of(spec_, address)) {
-                const bool reader_first = precedes(reader, issued);
-                ScheduleViolation found =
-                    violation(ViolationClass::BankConflict, reader_first ? issued : reader);
-                found.address = reader_first ? address : read_address;
-                name_other(found, reader_first ? reader : issued);
-                keep_first(error_, found);
+        const auto& access = std::get<MemAccess>(source_of(issued).what->instruction);
+        const std::size_t written = access.read && access.read->gather ? 1 : 0;
+        const std::uint8_t* vector = issued.operands[written].data();
+        if (!access.write->scatter) {
+            std::copy_n(vector, lanes_, memory_.write(use.slice, address));
+        } else if (const auto outside = scatter_vector(memory_, {use.slice, address, use.words},
+                                                       map_planes(issued, written + 1), spec_, vector)) {
+            report_data(issued, *outside);
+        }
+    }
+
+    /// At most one read and one write of a slice in a cycle, in different banks.
+    void check_shared_slices() {
+        for (const std::int64_t slice : shared_slices_) {
+            SliceCycle& now = slices_[static_cast<std::size_t>(slice)];
+            const auto begin = now.accesses.begin();
+            const auto end = begin + static_cast<std::ptrdiff_t>(now.count);
+            std::sort(begin, end, [this](const Access& a, const Access& b) {
+                return a.instance == b.instance ? a.writes && !b.writes
+                                                : precedes(instance(a.instance), instance(b.instance));
+            });
+            for (auto named = begin; named != end; ++named) {
+                const auto other = std::find_if(begin, named, [&](const Access& earlier) {
+                    return earlier.writes == named->writes ||
+                           bank_of(spec_, earlier.address) == bank_of(spec_, named->address);
+                });
+                if (other != named) {
+                    ScheduleViolation found =
+                        violation(ViolationClass::BankConflict, instance(named->instance));
+                    found.address = named->address;
+                    name_other(found, instance(other->instance));
+                    keep_first(error_, found);
+                    break;
+                }
             }
         }
-        if (values_ && !error_) {
-            std::copy_n(issued.operands[0].data(), lanes_, memory_.write(use.slice, address));
-        }
+        shared_slices_.clear();
     }
 
     // ---- drives
@@ -730,10 +837,12 @@ class Machine {
     std::vector<std::int64_t> driven_by_;
     std::vector<Moment> alu_results_;
     std::vector<Moment> column_sums_;
-    std::vector<Holder> array_holders_; ///< by plane: who multiplies
-    std::vector<Holder> link_holders_;  ///< by link: who sends
+    std::vector<Holder> array_holders_;      ///< by plane: who multiplies
+    std::vector<Holder> link_holders_;       ///< by link: who sends
+    std::vector<std::deque<Arrival>> links_; ///< by sender
     std::vector<Plane> planes_;
-    std::vector<Moment> sram_reads_; ///< the last read of each slice
+    std::vector<SliceCycle> slices_;
+    std::vector<std::int64_t> shared_slices_; ///< those with several accesses in this cycle
     VectorPool pool_;
 };
 

@@ -51,9 +51,9 @@ std::string first_error(const std::string& text, const ChipSpec& spec = small_sp
     if (!timed.error) {
         return "";
     }
-    constexpr const char* kNames[] = {"busy",   "parked",     "lost",    "range", "empty",
-                                      "gone",   "collision",  "result",  "bank",  "held",
-                                      "shadow", "unfinished", "weights", "data"};
+    constexpr const char* kNames[] = {"busy", "parked",  "lost",       "range",   "empty",
+                                      "gone", "receive", "collision",  "result",  "bank",
+                                      "held", "shadow",  "unfinished", "weights", "data"};
     return std::string(kNames[static_cast<std::size_t>(timed.error->kind)]) + "@" +
            std::to_string(timed.error->tau);
 }
