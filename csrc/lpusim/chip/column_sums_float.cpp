@@ -8,7 +8,7 @@
 #include "lpusim/chip/column_sums.h"
 #include "lpusim/chip/dot_tiles.h"
 #include "lpusim/chip/float_formats.h"
-#include "lpusim/chip/fp16_range.h"
+#include "lpusim/chip/float_rows.h"
 
 // fp8: a product is a multiple of 2^-18 and at most 448^2 < 2^18, so sums over up to 2^17 lanes are whole
 // numbers of 2^-18 below 2^53: doubles hold every partial sum exactly, in any order.
@@ -43,17 +43,7 @@ void for_row_blocks(std::int64_t rows, const Visit& visit) {
     }
 }
 
-float fp16_at(const std::uint8_t* low, const std::uint8_t* high, std::int64_t lane) {
-    return fp32_from_fp16(static_cast<std::uint16_t>(low[lane] | high[lane] << 8));
-}
-
-/// What bounds the error of sums with one part of a row.
-struct RowRange {
-    double total = 0.0; ///< of all magnitudes
-    double unit = 1.0;
-};
-
-/// A block of fp16 activations as doubles, in the layout of the weights.
+/// A block of activations as doubles, in the layout of the weights.
 class RowBlock {
   public:
     RowBlock(const FloatColumns& columns, std::int64_t lanes)
@@ -62,19 +52,18 @@ class RowBlock {
           ranges_(static_cast<std::size_t>(kBlockRows * parts_)),
           floats_(static_cast<std::size_t>(part_lanes_)) {}
 
-    void set_row(std::int64_t row, const std::uint8_t* low, const std::uint8_t* high) {
+    void set_fp8_row(std::int64_t row, const std::uint8_t* bytes, SimdLevel level) {
+        widen_fp8(bytes, part_lanes_, floats_.data(), level);
+        std::copy(floats_.begin(), floats_.end(), values_.data() + row * stride());
+    }
+
+    void set_fp16_row(std::int64_t row, const std::uint8_t* low, const std::uint8_t* high, SimdLevel level) {
         for (std::int64_t part = 0; part < parts_; ++part) {
-            for (std::int64_t i = 0; i < part_lanes_; ++i) {
-                floats_[static_cast<std::size_t>(i)] = fp16_at(low, high, part * part_lanes_ + i);
-            }
-            double* to = values_.data() + row * stride() + part * part_stride_;
-            std::copy(floats_.begin(), floats_.end(), to);
-            double total = 0.0; // Its own rounding is within the slack of round_sums.
-            for (std::int64_t i = 0; i < part_lanes_; ++i) {
-                total += std::fabs(to[i]);
-            }
-            ranges_[static_cast<std::size_t>(row * parts_ + part)] = {
-                total, fp16_range(floats_.data(), part_lanes_).unit};
+            const std::int64_t first = part * part_lanes_;
+            widen_fp16(low + first, high + first, part_lanes_, floats_.data(), level);
+            ranges_[static_cast<std::size_t>(row * parts_ + part)] =
+                number_range(floats_.data(), part_lanes_, level);
+            std::copy(floats_.begin(), floats_.end(), values_.data() + row * stride() + part * part_stride_);
         }
     }
 
@@ -82,14 +71,14 @@ class RowBlock {
     [[nodiscard]] const double* part(std::int64_t row, std::int64_t part) const {
         return values_.data() + row * stride() + part * part_stride_;
     }
-    [[nodiscard]] const RowRange& range(std::int64_t row, std::int64_t part) const {
+    [[nodiscard]] const NumberRange& range(std::int64_t row, std::int64_t part) const {
         return ranges_[static_cast<std::size_t>(row * parts_ + part)];
     }
 
   private:
     std::int64_t parts_, part_lanes_, part_stride_;
     std::vector<double> values_;
-    std::vector<RowRange> ranges_;
+    std::vector<NumberRange> ranges_;
     std::vector<float> floats_;
 };
 
@@ -99,25 +88,6 @@ WideSum exact_sum(const double* a, const float* w, std::int64_t count) {
         sum.add(a[i] * static_cast<double>(w[i]));
     }
     return sum;
-}
-
-/// The two ends of the interval that holds each true sum, rounded to fp32.
-///
-/// Adding K exact products in double, in any order, is wrong by at most (K - 1) u / (1 - K u) times the sum
-/// of their magnitudes, u = 2^-53. Finding the bound and the ends is wrong by less than three u more and by a
-/// factor of 1 + K u, for which K + 8 instead of K - 1 leaves room up to K = 2^20. Where the magnitudes sum
-/// to less than 2^53 units, every partial sum is a whole number of units that a double holds: no error at
-/// all.
-void round_sums(const double* sums, const RowRange& row, const double* largest, const double* unit,
-                std::int64_t count, std::int64_t products, float* low, float* high) {
-    const double error_factor = static_cast<double>(products + 8) * 0x1p-53 * row.total;
-    const double unit_factor = 0x1p52 * row.unit;
-    for (std::int64_t i = 0; i < count; ++i) {
-        const bool exact = row.total * largest[i] < unit_factor * unit[i];
-        const double error = exact ? 0.0 : error_factor * largest[i];
-        low[i] = static_cast<float>(sums[i] - error);
-        high[i] = static_cast<float>(sums[i] + error);
-    }
 }
 
 /// fp16 numbers in two halves of 20 bits each: multiples of 2^-4 below 2^16 and of 2^-24 below 2^-4. A
@@ -149,19 +119,15 @@ void for_fp8_sums(WeightPlane& weights, const std::uint8_t* activations, std::in
     const std::int64_t lanes = weights.lanes();
     assert(lanes <= std::int64_t{1} << 17U);
     const FloatColumns& columns = weights.fp8_columns();
+    RowBlock block(columns, lanes);
     const std::int64_t depth = columns.part_stride;
-    std::vector<double> values(static_cast<std::size_t>(kBlockRows * depth), 0.0);
     std::vector<double> sums(static_cast<std::size_t>(kBlockRows * lanes));
     for_row_blocks(rows, [&](std::int64_t first, std::int64_t count) {
         for (std::int64_t row = 0; row < count; ++row) {
-            const std::uint8_t* from = activations + (first + row) * lanes;
-            double* to = values.data() + row * depth;
-            for (std::int64_t lane = 0; lane < lanes; ++lane) {
-                to[lane] = static_cast<double>(fp32_from_fp8(from[lane]));
-            }
+            block.set_fp8_row(row, activations + (first + row) * lanes, level);
         }
-        tiles.multiply(values.data(), depth, count, columns.values.data(), depth, lanes, depth, sums.data(),
-                       lanes);
+        tiles.multiply(block.part(0, 0), depth, count, columns.values.data(), depth, lanes, depth,
+                       sums.data(), lanes);
         visit(first * lanes, count * lanes, sums.data());
     });
 }
@@ -197,11 +163,11 @@ void column_sums_fp16(WeightPlane& low, WeightPlane& high, const std::uint8_t* a
     RowBlock block(columns, lanes);
     const std::int64_t depth = columns.part_stride, stride = block.stride();
     std::vector<double> block_sums(static_cast<std::size_t>(kBlockRows * lanes));
-    std::vector<float> below(static_cast<std::size_t>(lanes)), above(below), total(below);
+    std::vector<float> below(static_cast<std::size_t>(lanes)), above(below);
     for_row_blocks(rows, [&](std::int64_t first, std::int64_t count) {
         for (std::int64_t row = 0; row < count; ++row) {
             const std::uint8_t* from = activations + (first + row) * lanes;
-            block.set_row(row, from, from + rows * lanes);
+            block.set_fp16_row(row, from, from + rows * lanes, level);
         }
         for (std::int64_t part = 0; part < parts; ++part) {
             const float* weights = columns.values.data() + part * depth;
@@ -209,21 +175,23 @@ void column_sums_fp16(WeightPlane& low, WeightPlane& high, const std::uint8_t* a
                            block_sums.data(), lanes);
             for (std::int64_t row = 0; row < count; ++row) {
                 const double* row_sums = block_sums.data() + row * lanes;
-                round_sums(row_sums, block.range(row, part), columns.largest.data() + part * lanes,
-                           columns.unit.data() + part * lanes, lanes, part_lanes, below.data(), above.data());
+                const bool sure = round_sums(
+                    row_sums, part_lanes, block.range(row, part), columns.largest.data() + part * lanes,
+                    columns.unit.data() + part * lanes, lanes, below.data(), above.data(), level);
+                for (std::int64_t column = 0; !sure && column < lanes; ++column) {
+                    float& sum = below[static_cast<std::size_t>(column)];
+                    if (sum == above[static_cast<std::size_t>(column)]) {
+                        continue;
+                    }
+                    sum = std::isfinite(row_sums[column])
+                              ? exact_sum(block.part(row, part), weights + column * stride, part_lanes)
+                                    .to_fp32()
+                              : static_cast<float>(row_sums[column]);
+                }
                 std::int32_t* to = sums + (first + row) * lanes;
                 for (std::int64_t column = 0; column < lanes; ++column) {
-                    const auto at = static_cast<std::size_t>(column);
-                    float sum = below[at];
-                    if (!(sum == above[at])) { // Not sure, or NaN.
-                        sum = std::isfinite(row_sums[column])
-                                  ? exact_sum(block.part(row, part), weights + column * stride, part_lanes)
-                                        .to_fp32()
-                                  : static_cast<float>(row_sums[column]);
-                    }
-                    if (part > 0) {
-                        sum += std::bit_cast<float>(to[column]);
-                    }
+                    const float before = part == 0 ? 0.0F : std::bit_cast<float>(to[column]);
+                    const float sum = before + below[static_cast<std::size_t>(column)];
                     to[column] = std::bit_cast<std::int32_t>(canonical_nan(sum));
                 }
             }
@@ -256,7 +224,7 @@ void add_wide_sums_fp16(WeightPlane& low, WeightPlane& high, const std::uint8_t*
     for_row_blocks(rows, [&](std::int64_t first, std::int64_t count) {
         for (std::int64_t row = 0; row < count; ++row) {
             const std::uint8_t* from = activations + (first + row) * lanes;
-            block.set_row(row, from, from + rows * lanes);
+            block.set_fp16_row(row, from, from + rows * lanes, level);
             for (std::int64_t i = 0; i < depth; ++i) {
                 const Halves halves = halves_of(block.part(row, 0)[i]);
                 values[0][static_cast<std::size_t>(row * depth + i)] = halves.upper;

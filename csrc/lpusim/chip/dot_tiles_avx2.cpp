@@ -43,20 +43,26 @@ template <int kRows, int kColumns>
                                         std::int64_t w_stride, std::int64_t depth, std::int32_t* sums,
                                         std::int64_t sums_stride) {
     __m256i lanes[kRows][kColumns];
+#pragma GCC unroll 8
     for (auto& row : lanes)
+#pragma GCC unroll 8
         for (auto& sum : row)
             sum = _mm256_setzero_si256();
     for (std::int64_t i = 0; i < depth; i += 16) {
         __m256i left[kRows];
+#pragma GCC unroll 8
         for (int row = 0; row < kRows; ++row)
             left[row] = load(a + row * a_stride + i);
+#pragma GCC unroll 8
         for (int column = 0; column < kColumns; ++column) {
             const __m256i right = load(w + column * w_stride + i);
+#pragma GCC unroll 8
             for (int row = 0; row < kRows; ++row)
                 lanes[row][column] =
                     _mm256_add_epi32(lanes[row][column], _mm256_madd_epi16(left[row], right));
         }
     }
+#pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) {
         if constexpr (kColumns == 4)
             store_totals(lanes[row], sums + row * sums_stride);
@@ -70,19 +76,25 @@ template <int kRows, int kColumns>
                                             std::int64_t w_stride, std::int64_t depth, double* sums,
                                             std::int64_t sums_stride) {
     __m256d lanes[kRows][kColumns];
+#pragma GCC unroll 8
     for (auto& row : lanes)
+#pragma GCC unroll 8
         for (auto& sum : row)
             sum = _mm256_setzero_pd();
     for (std::int64_t i = 0; i < depth; i += 4) {
         __m256d left[kRows];
+#pragma GCC unroll 8
         for (int row = 0; row < kRows; ++row)
             left[row] = _mm256_loadu_pd(a + row * a_stride + i);
+#pragma GCC unroll 8
         for (int column = 0; column < kColumns; ++column) {
             const __m256d right = _mm256_cvtps_pd(_mm_loadu_ps(w + column * w_stride + i));
+#pragma GCC unroll 8
             for (int row = 0; row < kRows; ++row)
                 lanes[row][column] = _mm256_fmadd_pd(left[row], right, lanes[row][column]);
         }
     }
+#pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) {
         if constexpr (kColumns == 4)
             store_totals(lanes[row], sums + row * sums_stride);
@@ -94,7 +106,7 @@ template <int kRows, int kColumns>
 } // namespace
 
 Int16Tiles int16_tiles_avx2() {
-    return {3, 4, {{int16_tile<1, 1>, int16_tile<1, 4>}, {int16_tile<3, 1>, int16_tile<3, 4>}}};
+    return {2, 4, {{int16_tile<1, 1>, int16_tile<1, 4>}, {int16_tile<2, 1>, int16_tile<2, 4>}}};
 }
 
 FloatTiles float_tiles_avx2() {

@@ -41,19 +41,25 @@ template <int kRows, int kColumns>
                                               const std::int8_t* w, std::int64_t w_stride, std::int64_t depth,
                                               std::int32_t* sums, std::int64_t sums_stride) {
     __m512i lanes[kRows][kColumns];
+#pragma GCC unroll 8
     for (auto& row : lanes)
+#pragma GCC unroll 8
         for (auto& sum : row)
             sum = _mm512_setzero_si512();
     for (std::int64_t i = 0; i < depth; i += 64) {
         __m512i left[kRows];
+#pragma GCC unroll 8
         for (int row = 0; row < kRows; ++row)
             left[row] = _mm512_loadu_si512(a + row * a_stride + i);
+#pragma GCC unroll 8
         for (int column = 0; column < kColumns; ++column) {
             const __m512i right = _mm512_loadu_si512(w + column * w_stride + i);
+#pragma GCC unroll 8
             for (int row = 0; row < kRows; ++row)
                 lanes[row][column] = _mm512_dpbusd_epi32(lanes[row][column], left[row], right);
         }
     }
+#pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) {
         if constexpr (kColumns == 4)
             store_totals(lanes[row], sums + row * sums_stride);
@@ -67,19 +73,25 @@ template <int kRows, int kColumns>
                                                std::int64_t w_stride, std::int64_t depth, double* sums,
                                                std::int64_t sums_stride) {
     __m512d lanes[kRows][kColumns];
+#pragma GCC unroll 8
     for (auto& row : lanes)
+#pragma GCC unroll 8
         for (auto& sum : row)
             sum = _mm512_setzero_pd();
     for (std::int64_t i = 0; i < depth; i += 8) {
         __m512d left[kRows];
+#pragma GCC unroll 8
         for (int row = 0; row < kRows; ++row)
             left[row] = _mm512_loadu_pd(a + row * a_stride + i);
+#pragma GCC unroll 8
         for (int column = 0; column < kColumns; ++column) {
             const __m512d right = _mm512_cvtps_pd(_mm256_loadu_ps(w + column * w_stride + i));
+#pragma GCC unroll 8
             for (int row = 0; row < kRows; ++row)
                 lanes[row][column] = _mm512_fmadd_pd(left[row], right, lanes[row][column]);
         }
     }
+#pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) {
         if constexpr (kColumns == 4)
             store_totals(lanes[row], sums + row * sums_stride);
@@ -91,11 +103,11 @@ template <int kRows, int kColumns>
 } // namespace
 
 ByteTiles byte_tiles_avx512() {
-    return {6, 4, {{byte_tile<1, 1>, byte_tile<1, 4>}, {byte_tile<6, 1>, byte_tile<6, 4>}}};
+    return {4, 4, {{byte_tile<1, 1>, byte_tile<1, 4>}, {byte_tile<4, 1>, byte_tile<4, 4>}}};
 }
 
 FloatTiles float_tiles_avx512() {
-    return {6, 4, {{float_tile<1, 1>, float_tile<1, 4>}, {float_tile<6, 1>, float_tile<6, 4>}}};
+    return {4, 4, {{float_tile<1, 1>, float_tile<1, 4>}, {float_tile<4, 1>, float_tile<4, 4>}}};
 }
 
 } // namespace lpusim::chip

@@ -3,6 +3,14 @@
 #include <cstdint>
 #include <vector>
 
+/// Before a function: compile it, and what it inlines, for AVX2. Without fused multiply-add, so that the bits
+/// are those of the function without it. Only to be called at SimdLevel::Avx2 or above.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define LPUSIM_AVX2_TWIN [[gnu::target("avx2"), gnu::flatten]]
+#else
+#define LPUSIM_AVX2_TWIN
+#endif
+
 /// Loops that a profile has named exist once for each instruction set and give the same bits on all of them.
 namespace lpusim::chip {
 

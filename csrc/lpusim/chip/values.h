@@ -4,6 +4,7 @@
 #include <span>
 
 #include "lpusim/chip/isa.h"
+#include "lpusim/chip/simd_level.h"
 
 /// Element arithmetic, the same for both engines. Elements of more than a byte come as byte planes: byte i of
 /// every element together, plane i after plane i - 1, little-endian, as they travel on stream s + i.
@@ -24,6 +25,7 @@ struct VxmBytes {
 /// `out` are byte planes of their types; `out` must not overlap an operand. Every NaN that comes out is
 /// canonical (float_formats.h). Abs and Neg of the least integer give it back. Conversions to integers give 0
 /// for NaN. Preconditions: those of the instruction, see VxmOp.
-void vxm_apply(const VxmCompute& compute, const VxmBytes& bytes, std::uint8_t* out, std::int64_t elements);
+void vxm_apply(const VxmCompute& compute, const VxmBytes& bytes, std::uint8_t* out, std::int64_t elements,
+               SimdLevel level = best_simd_level());
 
 } // namespace lpusim::chip

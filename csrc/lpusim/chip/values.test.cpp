@@ -258,7 +258,7 @@ TEST_CASE("functions of the VXM are those of vector_functions.h") {
     }
 }
 
-TEST_CASE("many elements at once are each element alone, for every operation and type") {
+TEST_CASE("many elements at once are each element alone, for every operation, type and instruction set") {
     constexpr std::int64_t kElements = 512 + 9; // More than one block.
     constexpr DType kTypes[] = {DType::Int8, DType::Int32, DType::Fp32, DType::Fp16, DType::Fp8};
     std::vector<std::uint8_t> operands[3];
@@ -282,9 +282,13 @@ TEST_CASE("many elements at once are each element alone, for every operation and
         CAPTURE(to_string(result));
         const VxmCompute instruction = compute(op, dtype, result);
         const std::int64_t width = dtype_bytes(result);
-        std::vector<std::uint8_t> out(static_cast<std::size_t>(width * kElements));
-        vxm_apply(instruction, {operands[0].data(), operands[1].data(), operands[2].data()}, out.data(),
-                  kElements);
+        const VxmBytes bytes{operands[0].data(), operands[1].data(), operands[2].data()};
+        std::vector<std::uint8_t> out(static_cast<std::size_t>(width * kElements)), other(out);
+        vxm_apply(instruction, bytes, out.data(), kElements, SimdLevel::Portable);
+        for (const SimdLevel level : simd_levels()) {
+            vxm_apply(instruction, bytes, other.data(), kElements, level);
+            CHECK(other == out);
+        }
         for (std::int64_t i = 0; i < kElements; ++i) {
             const std::uint32_t alone =
                 one(instruction, element(0, dtype, i), element(1, operand_b_dtype(instruction), i),

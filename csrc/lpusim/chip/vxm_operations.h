@@ -17,12 +17,11 @@ template <class T>
         std::clamp<std::int64_t>(value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
 }
 
-/// value / 2^shift, nearest even.
-[[nodiscard]] inline std::int64_t shift_right(std::int64_t value, std::int64_t shift) {
-    const std::int64_t whole = value >> shift;
-    const std::int64_t rest = value - whole * (std::int64_t{1} << shift);
-    const std::int64_t twice = 2 * rest - (std::int64_t{1} << shift);
-    return whole + (twice > 0 || (twice == 0 && whole % 2 != 0));
+/// value / 2^shift, nearest even; shift from 0 to 31.
+[[nodiscard]] inline std::int32_t shift_right(std::int32_t value, std::int32_t shift) {
+    const std::int64_t half = (std::int64_t{1} << shift) >> 1;
+    const std::int64_t odd = (value >> shift) & 1;
+    return static_cast<std::int32_t>((value + half - (shift > 0 && odd == 0)) >> shift);
 }
 
 /// NaN if either operand is one; of two zeros, +0 is the greater.

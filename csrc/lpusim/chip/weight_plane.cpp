@@ -4,8 +4,7 @@
 #include <cassert>
 
 #include "lpusim/base/integers.h"
-#include "lpusim/chip/float_formats.h"
-#include "lpusim/chip/fp16_range.h"
+#include "lpusim/chip/float_rows.h"
 
 namespace lpusim::chip {
 
@@ -40,24 +39,23 @@ const std::int16_t* WeightPlane::int16_columns() {
     return int16_.data();
 }
 
-/// `value(column, lane)` is a weight as fp32.
-template <class Value>
-void WeightPlane::fill_floats(std::int64_t parts, const Value& value) {
+/// `widen(column, first lane, count, out)` gives weights as fp32.
+template <class Widen>
+void WeightPlane::fill_floats(std::int64_t parts, const Widen& widen) {
     assert(parts > 0 && lanes_ % parts == 0);
     const std::int64_t part_lanes = lanes_ / parts;
     floats_.parts = parts;
     floats_.part_stride = round_up(part_lanes, FloatColumns::kDepthStep);
     const std::int64_t column_stride = parts * floats_.part_stride;
-    floats_.values.assign(static_cast<std::size_t>(lanes_ * column_stride), 0.0F);
+    floats_.values.resize(static_cast<std::size_t>(lanes_ * column_stride));
     floats_.largest.resize(static_cast<std::size_t>(parts * lanes_));
     floats_.unit.resize(static_cast<std::size_t>(parts * lanes_));
     for (std::int64_t column = 0; column < lanes_; ++column) {
         for (std::int64_t part = 0; part < parts; ++part) {
             float* to = floats_.values.data() + column * column_stride + part * floats_.part_stride;
-            for (std::int64_t i = 0; i < part_lanes; ++i) {
-                to[i] = value(column, part * part_lanes + i);
-            }
-            const Fp16Range range = fp16_range(to, part_lanes);
+            widen(column, part * part_lanes, part_lanes, to);
+            std::fill(to + part_lanes, to + floats_.part_stride, 0.0F);
+            const NumberRange range = number_range(to, part_lanes);
             const auto at = static_cast<std::size_t>(part * lanes_ + column);
             floats_.largest[at] = range.largest;
             floats_.unit[at] = range.unit;
@@ -67,8 +65,8 @@ void WeightPlane::fill_floats(std::int64_t parts, const Value& value) {
 
 const FloatColumns& WeightPlane::fp8_columns() {
     if (float_form_ != Form::Fp8) {
-        fill_floats(1, [&](std::int64_t column, std::int64_t lane) {
-            return fp32_from_fp8(bytes_[static_cast<std::size_t>(column * stride_ + lane)]);
+        fill_floats(1, [&](std::int64_t column, std::int64_t first, std::int64_t count, float* to) {
+            widen_fp8(bytes_.data() + column * stride_ + first, count, to);
         });
         float_form_ = Form::Fp8;
     }
@@ -81,11 +79,9 @@ const FloatColumns& WeightPlane::fp16_columns(WeightPlane& high, std::int64_t pa
         high.identity_ = std::make_shared<const std::uint8_t>();
     }
     if (float_form_ != Form::Fp16 || floats_.parts != parts || high_identity_ != high.identity_) {
-        const std::uint8_t* low_bytes = bytes_.data();
-        const std::uint8_t* high_bytes = high.bytes_.data();
-        fill_floats(parts, [&](std::int64_t column, std::int64_t lane) {
-            const std::int64_t at = column * stride_ + lane;
-            return fp32_from_fp16(static_cast<std::uint16_t>(low_bytes[at] | high_bytes[at] << 8));
+        fill_floats(parts, [&](std::int64_t column, std::int64_t first, std::int64_t count, float* to) {
+            const std::int64_t at = column * stride_ + first;
+            widen_fp16(bytes_.data() + at, high.bytes_.data() + at, count, to);
         });
         float_form_ = Form::Fp16;
         high_identity_ = high.identity_;

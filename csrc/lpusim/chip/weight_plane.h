@@ -14,7 +14,7 @@ struct FloatColumns {
     std::int64_t parts = 0;
     std::int64_t part_stride = 0;
     std::vector<float> values;   ///< column after column
-    std::vector<double> largest; ///< [part * lanes + column]: see Fp16Range; of fp16 columns only
+    std::vector<double> largest; ///< [part * lanes + column]: see NumberRange
     std::vector<double> unit;    ///< likewise
 };
 
@@ -48,8 +48,8 @@ class WeightPlane {
     enum class Form : std::uint8_t { None, Fp8, Fp16 };
 
     void forget();
-    template <class Value>
-    void fill_floats(std::int64_t parts, const Value& value);
+    template <class Widen>
+    void fill_floats(std::int64_t parts, const Widen& widen);
 
     std::int64_t lanes_ = 0;
     std::int64_t stride_ = 0;
