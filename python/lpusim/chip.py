@@ -486,14 +486,15 @@ def gemm(spec: ChipSpec, m: int, n: int, k: int, *, dtype: str = "int8") -> Prog
 
     Weights and activations stream from SRAM to all planes of both hemispheres; the next weight tile loads
     while the current one is in use. With many rows the planes of a hemisphere share its weights and split the
-    rows; with few rows every plane holds columns of its own and the streams are the bottleneck. Sums are exact
-    modulo 2**32.
+    rows; with few rows every plane holds columns of its own and the streams are the bottleneck. Sums are
+    exact modulo 2**32.
 
     The program takes fill + passes x pass + drain cycles. A pass (one tile of weights against one chunk of
-    rows) is the longer of the rows of a chunk and the loads of a tile (columns over load streams, plus one cycle to
-    install). Fill brings the first tile from SRAM into its plane, drain the last row from a plane to SRAM:
-    23 and 43 cycles plus hops on the default chip. So 1000 rows or more run at 97 % of the planes' peak or better
-    once there are 3,000 cycles of work, and one row at 20/21 of the streams' 20,480 bytes a cycle.
+    rows) is the longer of the rows of a chunk and the loads of a tile (columns over load streams, plus one
+    cycle to install). Fill brings the first tile from SRAM into its plane, drain the last row from a plane to
+    SRAM: on the default chip 23 and 41 cycles, plus hops. So 1000 rows or more run at 97 % of the planes'
+    peak or better once there are 3,000 cycles of work, and one row at 20/21 of the streams' 20,480 bytes a
+    cycle.
 
     Args:
         spec: The chip.
