@@ -20,13 +20,17 @@ def budgets() -> list[tuple[str, str, str, str, float]]:
     wide = "avx512f" in flags
     assignments = {"softmax": 50e6, "deepseek_v3": 35e6}
     moe = {name: rate if wide else rate / 2 for name, rate in assignments.items()}
-    products = sgemm_macs_per_s() * (2.0 if flags & {"avx512_vnni", "avx_vnni"} else 1.0)
+    sgemm = sgemm_macs_per_s()
+    products = sgemm * (2.0 if flags & {"avx512_vnni", "avx_vnni"} else 1.0)
     return [
         (r"fold_(repeat_stretched|matrix_product|vector_matrix).*", "item", "ns/piece", "<=", 200),
         (r"fold_repeat_stretched.*", "chip_cycles/s", "cycle/s", ">=", 1e9),
         (r"fold_vector_matrix.*", "chip_cycles/s", "cycle/s", ">=", 1e8),
         (r"fold_misaligned_periods.*", "item", "ns/piece", "<=", 200),
         (r"fold_values_int8/side:2048", "rate", "MAC/s", ">=", products),
+        (r"column_sums_int8/level:1/rows:2048", "rate", "MAC/s", ">=", sgemm),
+        (r"column_sums_int8/level:2/rows:2048", "rate", "MAC/s", ">=", 2.0 * sgemm),
+        (r"column_sums_fp16/level:[12]/rows:2048", "rate", "MAC/s", ">=", 0.35 * sgemm),
         (r"tick_matrix_product/values:0", "rate", "cycle/s", ">=", 1e5),
         (r"tick_matrix_product/values:1", "rate", "cycle/s", ">=", 2e4),
         (r"all_reduce_cycles_of/chips:(8|64)/.*", "time", "ms", "<=", 5),

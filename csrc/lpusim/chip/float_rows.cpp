@@ -33,12 +33,12 @@ LPUSIM_AVX2_TWIN void widen_fp8_avx2(const std::uint8_t* bytes, std::int64_t cou
 }
 
 inline NumberRange number_range_body(const float* values, std::int64_t count) {
-    constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::max();
-    std::int32_t most = 0, least = kNone;
+    std::int32_t most = 0;
+    std::uint32_t least_below = std::numeric_limits<std::uint32_t>::max(); // The least but 0, less 1.
     for (std::int64_t i = 0; i < count; ++i) {
         const std::int32_t magnitude = std::bit_cast<std::int32_t>(values[i]) & 0x7fffffff;
         most = std::max(most, magnitude);
-        least = std::min(least, magnitude == 0 ? kNone : magnitude);
+        least_below = std::min(least_below, static_cast<std::uint32_t>(magnitude) - 1U);
     }
     double totals[8] = {}; // Side by side, and in the same order at every level.
     for (std::int64_t i = 0; i + 8 <= count; i += 8) {
@@ -57,7 +57,8 @@ inline NumberRange number_range_body(const float* values, std::int64_t count) {
         range.total += total;
     }
     // The last place of the least magnitude: ten bits below its first one, but never below 2^-24.
-    const std::int32_t exponent = std::clamp((least >> 23) - 127, -14, 15) - 10;
+    const auto field = static_cast<std::int32_t>((least_below + 1U) >> 23U);
+    const std::int32_t exponent = std::max(field - 127, -14) - 10;
     range.unit = std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52U);
     return range;
 }
