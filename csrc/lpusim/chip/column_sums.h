@@ -31,7 +31,7 @@ void column_sums_fp8(WeightPlane& weights, const std::uint8_t* activations, std:
 /// Two byte planes together: `low` and `high` hold the low and high bytes of fp16 weights. The lanes are
 /// summed in `parts` equal parts, each rounded to fp32; then the parts are added in fp32, in order. `parts`
 /// divides the lanes. Cost: a sum too near the middle of two fp32 is found again in whole numbers, at about
-/// two nanoseconds a product; among random operands that is one sum in some thousands.
+/// three nanoseconds a product; among random operands that is one sum in some thousands.
 void column_sums_fp16(WeightPlane& low, WeightPlane& high, const std::uint8_t* activations, std::int64_t rows,
                       std::int64_t parts, std::int32_t* sums, SimdLevel level = best_simd_level());
 
