@@ -133,25 +133,15 @@ class Describer {
         AllowedAddresses allowed;
         if (access.write && access.write->scatter)
             allowed = window(*used.sram_write, AffineAddress::Side::Write);
-        if (access.read && access.read->gather) {
-            // The tau tells a gather from the scatter beside it; in one cycle the gather counts first.
+        if (access.read && access.read->gather && access.read->gather->map == *violation_.stream) {
+            // Both may take one map; then a gather that fails comes first.
             const AllowedAddresses gathered = window(*used.sram_read, AffineAddress::Side::Read);
-            const bool outside = violation_.address < gathered.first || violation_.address > gathered.last;
-            const std::int64_t issue = violation_.tau - used.sram_read->offset;
-            if (outside && issue == issue_of_instance())
+            if (violation_.address < gathered.first || violation_.address > gathered.last)
                 allowed = gathered;
         }
         return "takes address " + std::to_string(violation_.address) +
                " from its map, outside its window of addresses " + std::to_string(allowed.first) + " to " +
                std::to_string(allowed.last);
-    }
-
-    [[nodiscard]] std::int64_t issue_of_instance() const {
-        std::int64_t issue = use(violation_.run).issue;
-        const auto indices = repeat_indices(run(violation_.run), violation_.repeat);
-        for (std::size_t level = 0; level < indices.size(); ++level)
-            issue += indices[level] * run(violation_.run).repeat[level].cycles;
-        return issue;
     }
 
     [[nodiscard]] std::string empty_link() const {

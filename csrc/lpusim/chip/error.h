@@ -41,7 +41,8 @@ struct ScheduleViolation {
     QueueId queue;
     std::int64_t run = 0;
     std::int64_t repeat = 0;
-    /// The first stream of the instance's group that is empty or driven twice.
+    /// The first stream of the instance's group that is empty or driven twice. Data: the first one of the
+    /// map.
     std::optional<StreamRef> stream;
     /// AddressRange, BankConflict: the named instance's SRAM address (or slot, or first column). Data: the
     /// address of the first superlane outside, a Gather's before a Scatter's. ShadowBusy: the first column.

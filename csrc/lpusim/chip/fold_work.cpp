@@ -248,6 +248,8 @@ void FoldWork::report(const Actor& actor, std::int64_t instance, std::int64_t ad
     const QueueRun& run = runs_[actor.run];
     ScheduleViolation found =
         run.violation(ViolationClass::Data, run.issue.at(instance) + actor.offset, instance);
+    const auto& access = std::get<MemAccess>(what(actor.run).instruction);
+    found.stream = (actor.work == Work::Read ? access.read->gather : access.write->scatter)->map;
     found.address = address;
     if (!error_ || found.order() < error_->order() ||
         (found.order() == error_->order() && actor.work == Work::Read)) {

@@ -234,7 +234,7 @@ class TickMachine {
     /// Books the instance's access, or reports that its word or window is not there.
     [[nodiscard]] bool book(std::int64_t id, const SramUse& use, std::int64_t address, bool writes);
     [[nodiscard]] MapPlanes map_planes(const Instance& issued, std::size_t operand) const;
-    void report_data(const Instance& issued, std::int64_t address);
+    void report_data(const Instance& issued, const AddressMap& map, std::int64_t address);
     void read_sram(std::int64_t id);
     void write_sram(std::int64_t id);
     /// At most one read and one write of a slice in a cycle, in different banks.

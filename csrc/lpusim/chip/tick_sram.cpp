@@ -36,8 +36,9 @@ MapPlanes TickMachine::map_planes(const Instance& issued, std::size_t operand) c
     return {planes, planes + lanes_};
 }
 
-void TickMachine::report_data(const Instance& issued, std::int64_t address) {
+void TickMachine::report_data(const Instance& issued, const AddressMap& map, std::int64_t address) {
     ScheduleViolation found = violation(ViolationClass::Data, issued);
+    found.stream = map.map;
     found.address = address;
     keep_first(error_, found);
 }
@@ -55,7 +56,7 @@ void TickMachine::read_sram(std::int64_t id) {
         std::copy_n(memory_.read(use.slice, address), lanes_, issued.result.data());
     } else if (const auto outside = gather_vector(memory_, {use.slice, address, use.words},
                                                   map_planes(issued, 0), spec_, issued.result.data())) {
-        report_data(issued, *outside);
+        report_data(issued, *access.read->gather, *outside);
     }
 }
 
@@ -73,7 +74,7 @@ void TickMachine::write_sram(std::int64_t id) {
         std::copy_n(vector, lanes_, memory_.write(use.slice, address));
     } else if (const auto outside = scatter_vector(memory_, {use.slice, address, use.words},
                                                    map_planes(issued, written + 1), spec_, vector)) {
-        report_data(issued, *outside);
+        report_data(issued, *access.write->scatter, *outside);
     }
 }
 
