@@ -76,7 +76,7 @@ TEST_CASE("fold and tick agree on random programs, legal and not") {
 TEST_CASE("fold and tick agree on gathers, scatters and links, with data errors and without") {
     std::int64_t legal = 0, compared = 0;
     std::array<std::int64_t, 15> errors_of{};
-    for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
         const ChipSpec spec = random_spec(seed);
         const std::int64_t chips = 1 + static_cast<std::int64_t>(seed) % 3;
         const Program program = random_linked_program(spec, seed, chips);
@@ -97,7 +97,7 @@ TEST_CASE("fold and tick agree on gathers, scatters and links, with data errors 
     CHECK(legal > 500);
     for (const ViolationClass kind :
          {ViolationClass::AddressRange, ViolationClass::QueueParked, ViolationClass::ReceiveEmpty,
-          ViolationClass::BankConflict, ViolationClass::Data}) {
+          ViolationClass::BankConflict, ViolationClass::ResourceBusy, ViolationClass::Data}) {
         CAPTURE(static_cast<int>(kind));
         CHECK(errors_of[static_cast<std::size_t>(kind)] > 20);
     }

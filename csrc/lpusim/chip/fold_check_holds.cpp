@@ -20,6 +20,14 @@ struct Hold {
     [[nodiscard]] std::int64_t repeat_at(std::int64_t tau) const { return *busy.find(tau) / cycles; }
 };
 
+/// An array or a link. Not contested: one queue holds it for a cycle each time, so two that want it at once
+/// issue at once, which is an earlier error.
+struct Resource {
+    IntervalIndex holds;
+    std::optional<QueueId> queue;
+    bool contested = false;
+};
+
 class HoldChecker {
   public:
     HoldChecker(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec)
@@ -33,9 +41,11 @@ class HoldChecker {
 
     std::optional<ScheduleViolation> check() {
         for (auto* resources : {&arrays_, &links_}) {
-            for (IntervalIndex& holds : *resources) {
-                holds.build();
-                holds.for_each_pair(
+            for (Resource& resource : *resources) {
+                if (!resource.contested)
+                    continue;
+                resource.holds.build();
+                resource.holds.for_each_pair(
                     [this](std::size_t a, std::size_t b) { check_pair(holds_[a], holds_[b]); });
             }
         }
@@ -67,14 +77,15 @@ class HoldChecker {
         const Progression busy(run.issue.first() + hold.offset,
                                std::span<const ProgressionLevel>(levels.data() + levels.size() - used, used));
         auto& resources = hold.kind == HoldUse::Kind::Array ? arrays_ : links_;
-        resources[static_cast<std::size_t>(hold.index)].add(busy.first(), busy.last(), holds_.size());
+        Resource& resource = resources[static_cast<std::size_t>(hold.index)];
+        resource.contested =
+            resource.contested || hold.cycles > 1 || resource.queue.value_or(run.use.queue) != run.use.queue;
+        resource.queue = run.use.queue;
+        resource.holds.add(busy.first(), busy.last(), holds_.size());
         holds_.push_back({&run, hold.cycles, busy.merged()});
     }
 
     void check_pair(const Hold& a, const Hold& b) {
-        // One cycle each, of one queue: it issues both at once, which is an error before this one.
-        if (a.cycles == 1 && b.cycles == 1 && a.run->use.queue == b.run->use.queue)
-            return;
         const auto tau = first_common(a.busy, b.busy);
         if (!tau)
             return;
@@ -92,8 +103,8 @@ class HoldChecker {
     }
 
     std::vector<Hold> holds_;
-    std::vector<IntervalIndex> arrays_; ///< by plane
-    std::vector<IntervalIndex> links_;  ///< by link
+    std::vector<Resource> arrays_; ///< by plane
+    std::vector<Resource> links_;  ///< by link
     std::optional<ScheduleViolation> first_;
 };
 

@@ -135,21 +135,34 @@ class Matcher {
     /// Results of an ALU meet only where one operation takes longer than the other: two that issue in one
     /// cycle are an earlier error.
     void find_result_collisions(std::size_t alu) {
-        moment_lanes_[alu].drives.for_each_pair([&](std::size_t left, std::size_t right) {
-            const Port& a = drives_[std::min(left, right)]; // Ports are in program order.
-            const Port& b = drives_[std::max(left, right)];
-            const QueueRun& other = runs_[a.queue_run];
-            const QueueRun& named = runs_[b.queue_run];
-            if (other.use.moment_drive->offset == named.use.moment_drive->offset)
-                return;
-            const auto tau = first_common(a.keys, b.keys);
-            if (!tau)
-                return;
-            ScheduleViolation broken =
-                named.violation(ViolationClass::ResultCollision, *tau, repeat_of(b, *tau));
-            name_other(broken, other, repeat_of(a, *tau));
-            keep_first(summary_.error, broken);
-        });
+        const auto& results = moment_lanes_[alu].drives.entries();
+        const auto latency = [&](const IntervalIndex::Entry& entry) {
+            return runs_[drives_[entry.payload].queue_run].use.moment_drive->offset;
+        };
+        if (results.empty())
+            return;
+        IntervalIndex alike, others;
+        for (const IntervalIndex::Entry& entry : results) {
+            (latency(entry) == latency(results.front()) ? alike : others)
+                .add(entry.first, entry.last, entry.payload);
+        }
+        alike.build();
+        for (const IntervalIndex::Entry& entry : others.entries()) {
+            alike.for_each_touching(entry.first, entry.last,
+                                    [&](std::size_t port) { meet_results(port, entry.payload); });
+        }
+    }
+
+    void meet_results(std::size_t left, std::size_t right) {
+        const Port& a = drives_[std::min(left, right)]; // Ports are in program order.
+        const Port& b = drives_[std::max(left, right)];
+        const auto tau = first_common(a.keys, b.keys);
+        if (!tau)
+            return;
+        ScheduleViolation broken =
+            runs_[b.queue_run].violation(ViolationClass::ResultCollision, *tau, repeat_of(b, *tau));
+        name_other(broken, runs_[a.queue_run], repeat_of(a, *tau));
+        keep_first(summary_.error, broken);
     }
 
     void report(std::size_t index) {

@@ -100,6 +100,13 @@ class Builder {
         return std::move(runs_);
     }
 
+    /// Two that want one ALU's result cycle or one MXM array, and get it or not.
+    std::vector<InstructionRun> build_contest() {
+        arrival_ = spec_.mem_read_latency_cycles + spec_.positions + draw_.below(120);
+        spec_.mxm_planes_per_hemisphere == 2 && draw_.chance(60) ? share_pair() : take_turns();
+        return std::move(runs_);
+    }
+
     std::vector<InstructionRun> build() {
         arrival_ = spec_.mem_read_latency_cycles + spec_.positions + draw_.below(120);
         levels_ = random_levels();
@@ -941,7 +948,8 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
         break;
     case 22:
     case 23: // Another piece of work, whatever it meets.
-        for (InstructionRun& more : Builder(spec, draw, program.maps).build())
+        for (InstructionRun& more : draw.chance(40) ? Builder(spec, draw, program.maps).build()
+                                                    : Builder(spec, draw, program.maps).build_contest())
             runs.push_back(std::move(more));
         break;
     case 7: {
