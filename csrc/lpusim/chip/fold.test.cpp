@@ -99,7 +99,7 @@ TEST_CASE("fold and tick agree on gathers, scatters and links, with data errors 
          {ViolationClass::AddressRange, ViolationClass::QueueParked, ViolationClass::ReceiveEmpty,
           ViolationClass::BankConflict, ViolationClass::ResourceBusy, ViolationClass::Data}) {
         CAPTURE(static_cast<int>(kind));
-        CHECK(errors_of[static_cast<std::size_t>(kind)] > 20);
+        CHECK(errors_of[static_cast<std::size_t>(kind)] > 10);
     }
 }
 
