@@ -42,9 +42,16 @@ __all__ = [
     "Tensor",
     "UnitUse",
     "Verification",
+    "gelu",
     "gemm",
+    "layernorm",
+    "pointwise",
     "pointwise_add",
+    "rmsnorm",
     "run",
+    "silu",
+    "softmax",
+    "swiglu",
     "verify",
 ]
 
@@ -57,6 +64,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "int8": np.dtype("i1"),
     "int32": np.dtype("<i4"),
     "fp32": np.dtype("<f4"),
+    "fp16": np.dtype("<f2"),
+    "int16": np.dtype("<i2"),
 }
 
 
@@ -185,7 +194,7 @@ class Tensor:
     Attributes:
         name: Its name in `inputs` and `outputs`.
         role: "input" or "output".
-        dtype: "int8", "int32" or "fp32".
+        dtype: "int8", "int16", "int32", "fp16" or "fp32".
         shape: Rows and columns.
     """
 
@@ -531,3 +540,15 @@ def pointwise_add(spec: ChipSpec, vectors: int) -> Program:
     """
     core = _core_of("spec", spec, ChipSpec)
     return Program(_core.chip.pointwise_add(core, vectors=whole_number("vectors", vectors, 1, _SIZE_MAX)))
+
+
+# At the end: these modules build on the classes above.
+from lpusim._chip_kernels import (  # noqa: E402
+    gelu,
+    layernorm,
+    pointwise,
+    rmsnorm,
+    silu,
+    softmax,
+    swiglu,
+)

@@ -6,6 +6,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
+#include "lpusim/bind/chip_kernels.h"
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
 #include "lpusim/chip/access.h"
@@ -283,6 +284,7 @@ void bind_chip(py::module_& core) {
     room.def("queue_spans", &queue_spans, py::arg("program"), py::arg("spec"),
              "When each run keeps each queue, as columns for a timeline.");
     bind_products(room);
+    bind_chip_kernels(room);
     room.def("pointwise_add", &chip::pointwise_add, py::arg("spec"), py::kw_only(), py::arg("vectors"));
 }
 

@@ -170,6 +170,16 @@ std::vector<KernelSchedule::Copy> KernelSchedule::fresh_copies(const Block& bloc
             copies.push_back(*copy);
         }
     }
+    if (copies.empty()) {
+        const std::int64_t slices = block.sets * block.set_slices;
+        const std::int64_t left =
+            spec_.mem_slices_per_hemisphere - std::min(slices_used_[0], slices_used_[1]);
+        const std::int64_t slice_bytes = spec_.mem_words_per_slice * spec_.lanes();
+        throw CapacityError(name_of(block) + " needs " + std::to_string(slices) +
+                                " SRAM slices side by side; a hemisphere has " + std::to_string(left) +
+                                " left",
+                            slices * slice_bytes, left * slice_bytes);
+    }
     return copies;
 }
 
@@ -177,62 +187,74 @@ std::string KernelSchedule::name_of(const Block& block) const {
     return block.tensor ? program_.tensors[*block.tensor].name : "values in between";
 }
 
-std::optional<Flow> KernelSchedule::try_read(Block& block, const Copy& copy, bool fresh,
-                                             std::int64_t position, std::int64_t cycle,
-                                             const std::vector<Level>& levels, std::int64_t first_word) {
+std::optional<KernelSchedule::ReadPlan> KernelSchedule::plan_read(const Block& block, const Copy& copy,
+                                                                  std::int64_t position, std::int64_t cycle,
+                                                                  const std::vector<Level>& levels,
+                                                                  std::int64_t first_word) const {
     const Reach slices = reach(block, copy);
     if (slices.west <= position && position <= slices.east) {
         return {}; // the reader is not downstream of all of them
     }
     const Direction direction = slices.east < position ? Direction::East : Direction::West;
-    const std::int64_t key = cycle - hops_along(direction, position);
-    Source source;
-    source.position = direction == Direction::East ? slices.west : slices.east;
-    source.cycle = key + hops_along(direction, source.position);
-    source.levels = levels;
-    source.streams = block.set_slices;
-    const auto sets = accesses(block, copy, key, levels, first_word);
-    const Offsets offsets{-spec_.mem_read_latency_cycles, -spec_.mem_read_latency_cycles};
-    const auto stream = find_route(source, position);
-    if (!stream || !slices_free(block, copy, direction, sets, offsets)) {
+    const std::int64_t key = stream_key(direction, position, cycle);
+    ReadPlan plan;
+    plan.source.position = direction == Direction::East ? slices.west : slices.east;
+    plan.source.cycle = key + hops_along(direction, plan.source.position);
+    plan.source.levels = levels;
+    plan.source.streams = block.set_slices;
+    plan.sets = accesses(block, copy, key, levels, first_word);
+    const auto stream = find_route(plan.source, position);
+    if (!stream || !slices_free(block, copy, direction, plan.sets, read_offsets())) {
         return {};
     }
-    if (fresh) {
-        keep(block, copy);
-    }
-    take_slices(block, copy, direction, sets, offsets);
-    for (const SetAccess& set : sets) {
+    plan.stream = *stream;
+    return plan;
+}
+
+Flow KernelSchedule::do_read(const Block& block, const Copy& copy, std::int64_t position, ReadPlan plan) {
+    const Direction direction = plan.stream.direction;
+    take_slices(block, copy, direction, plan.sets, read_offsets());
+    for (const SetAccess& set : plan.sets) {
         const std::int64_t first = mem_position(spec_, copy.hemisphere, set.slice);
         SliceRange range;
         range.count = block.set_slices;
         range.stream_stride = 1;
         range.follow = direction;
-        source.drives.push_back({emit({Unit::Mem, copy.hemisphere, set.slice},
-                                      set.key + hops_along(direction, first) + offsets.issue,
-                                      MemAccess{MemRead{set.address, {}}, {}}, set.levels,
-                                      block.set_slices > 1 ? range : SliceRange{})});
+        plan.source.drives.push_back({emit({Unit::Mem, copy.hemisphere, set.slice},
+                                           set.key + hops_along(direction, first) + read_offsets().issue,
+                                           MemAccess{MemRead{set.address, {}}, {}}, set.levels,
+                                           block.set_slices > 1 ? range : SliceRange{})});
     }
-    take_route(source, *stream, position);
-    return add_source(std::move(source), block.dtype);
+    take_route(plan.source, plan.stream, position);
+    return add_source(std::move(plan.source), block.dtype);
+}
+
+bool KernelSchedule::can_read(std::size_t block, std::int64_t position, std::int64_t cycle,
+                              const std::vector<Level>& levels) const {
+    const Block& from = blocks_[block];
+    return std::ranges::any_of(from.copies, [&](const Copy& copy) {
+        return plan_read(from, copy, position, cycle, levels, 0).has_value();
+    });
 }
 
 Flow KernelSchedule::read(std::size_t block, std::int64_t position, std::int64_t cycle,
                           std::vector<Level> levels, std::int64_t first_word) {
     Block& from = blocks_[block];
-    for (const Copy& copy : std::vector<Copy>(from.copies)) {
-        if (auto flow = try_read(from, copy, false, position, cycle, levels, first_word)) {
-            return *flow;
+    for (const Copy& copy : from.copies) {
+        if (auto plan = plan_read(from, copy, position, cycle, levels, first_word)) {
+            return do_read(from, copy, position, *std::move(plan));
         }
     }
     if (from.tensor && program_.tensors[*from.tensor].role != Tensor::Role::Output) {
         for (const Copy& copy : fresh_copies(from, position)) {
-            if (auto flow = try_read(from, copy, true, position, cycle, levels, first_word)) {
-                return *flow;
+            if (auto plan = plan_read(from, copy, position, cycle, levels, first_word)) {
+                keep(from, copy);
+                return do_read(from, copy, position, *std::move(plan));
             }
         }
     }
-    throw NoRoom("no SRAM slices and streams are free to read " + name_of(from) + " for position " +
-                 std::to_string(position));
+    throw NoRoom("no slices and streams are free to read " + name_of(from) + " for position " +
+                 std::to_string(position) + " in cycle " + std::to_string(cycle));
 }
 
 bool KernelSchedule::try_write(Block& block, const Copy& copy, bool fresh, const Flow& flow,
@@ -294,7 +316,7 @@ void KernelSchedule::write(std::size_t block, const Flow& flow, std::vector<std:
             }
         }
     }
-    throw NoRoom("no SRAM slices and streams are free to write " + name_of(into));
+    throw NoRoom("no streams are free to write " + name_of(into));
 }
 
 } // namespace lpusim::chip

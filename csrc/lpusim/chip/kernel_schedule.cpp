@@ -39,8 +39,12 @@ Progression loop_cycles(std::int64_t first, std::span<const Level> levels) {
 }
 
 std::int64_t KernelSchedule::lane_map(LaneMap map) {
-    program_.maps.push_back(std::move(map));
-    return static_cast<std::int64_t>(program_.maps.size()) - 1;
+    const auto known = std::ranges::find(program_.maps, map);
+    const std::int64_t index = known - program_.maps.begin();
+    if (known == program_.maps.end()) {
+        program_.maps.push_back(std::move(map));
+    }
+    return index;
 }
 
 std::int64_t KernelSchedule::arrival(const Flow& flow, std::int64_t position) const {
@@ -133,13 +137,10 @@ StreamRef KernelSchedule::route(const Flow& flow, std::int64_t position) {
 
 std::int64_t KernelSchedule::pick_alu(const Progression& issues, std::int64_t latency_cycles) const {
     const Progression results = issues.shifted(latency_cycles);
-    for (const bool fresh : {true, false}) {
-        for (std::int64_t alu = 0; alu < spec_.vxm_alus; ++alu) {
-            if (fresh ? taken_.unused({Kind::AluQueue, alu})
-                      : taken_.is_free({Kind::AluQueue, alu}, issues) &&
-                            taken_.is_free({Kind::AluResult, alu}, results)) {
-                return alu;
-            }
+    for (std::int64_t alu = 0; alu < spec_.vxm_alus; ++alu) {
+        if (taken_.is_free({Kind::AluQueue, alu}, issues) &&
+            taken_.is_free({Kind::AluResult, alu}, results)) {
+            return alu;
         }
     }
     throw NoRoom("none of the " + std::to_string(spec_.vxm_alus) + " ALUs is free from cycle " +
@@ -246,6 +247,27 @@ Flow KernelSchedule::hold(const Flow& flow, std::int64_t count) {
     return add_source(std::move(source), flow.dtype);
 }
 
+Flow KernelSchedule::delayed(Flow flow, std::int64_t passes) {
+    for (std::int64_t i = 0; i < passes; ++i) {
+        flow = vxm(VxmOp::Pass, {flow});
+    }
+    return flow;
+}
+
+KernelSchedule::Resource KernelSchedule::sxm_queue(Hemisphere hemisphere, std::int64_t queue) const {
+    return {Kind::SxmQueue, static_cast<std::int64_t>(hemisphere) * spec_.sxm_queues_per_hemisphere + queue};
+}
+
+std::int64_t KernelSchedule::sxm_queues_free(Hemisphere hemisphere, std::int64_t cycle,
+                                             const std::vector<Level>& levels) const {
+    const Progression issues = loop_cycles(cycle, levels);
+    std::int64_t free = 0;
+    for (std::int64_t queue = 0; queue < spec_.sxm_queues_per_hemisphere; ++queue) {
+        free += taken_.is_free(sxm_queue(hemisphere, queue), issues) ? 1 : 0;
+    }
+    return free;
+}
+
 Flow KernelSchedule::sxm(Hemisphere hemisphere, SxmOp op, std::int64_t argument, const Flow& a,
                          const Flow* b) {
     const std::int64_t position = sxm_position(spec_, hemisphere);
@@ -265,16 +287,15 @@ Flow KernelSchedule::sxm(Hemisphere hemisphere, SxmOp op, std::int64_t argument,
     Source source{position, cycle + shape.latency_cycles, a.levels, moves * shape.output_streams};
     std::int64_t queue = 0;
     for (std::int64_t i = 0; i < moves; ++i, ++queue) {
-        const auto side = static_cast<std::int64_t>(hemisphere) * spec_.sxm_queues_per_hemisphere;
         while (queue < spec_.sxm_queues_per_hemisphere &&
-               !taken_.is_free({Kind::SxmQueue, side + queue}, issues)) {
+               !taken_.is_free(sxm_queue(hemisphere, queue), issues)) {
             ++queue;
         }
         if (queue == spec_.sxm_queues_per_hemisphere) {
             throw NoRoom("no " + std::to_string(moves) + " SXM queues of a hemisphere are free from cycle " +
                          std::to_string(cycle) + " on");
         }
-        taken_.take({Kind::SxmQueue, side + queue}, issues);
+        taken_.take(sxm_queue(hemisphere, queue), issues);
         SxmMove one = move;
         one.a.stream += i * shape.input_streams;
         if (one.b) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,11 +18,28 @@
 
 namespace lpusim::chip {
 
-/// A queue, stream or SRAM slice is missing for the schedule asked for; a slower one may still fit.
+/// A queue or stream is missing for the schedule asked for; a slower one may still fit.
 class NoRoom : public ValueError {
   public:
     using ValueError::ValueError;
 };
+
+/// The first schedule that fits: build(first), build(first + step) ... build(last). Throws what build(last)
+/// throws.
+template <class Build>
+[[nodiscard]] Program first_fitting(std::int64_t first, std::int64_t last, std::int64_t step,
+                                    const Build& build) {
+    for (std::int64_t i = first; i != last; i += step) {
+        try {
+            return build(i);
+        } catch (const NoRoom&) {
+            continue;
+        } catch (const CapacityError&) {
+            continue;
+        }
+    }
+    return build(last);
+}
 
 /// Values on their way from the unit that made them: vectors side by side on `streams` streams, the first at
 /// `cycle` (the cycle in which it is driven, or in which an ALU's result can be chained), the others as
@@ -37,6 +55,11 @@ struct Flow {
 /// Of a VXM operation: values, or one number on every lane.
 using Operand = std::variant<Flow, VxmImmediate>;
 
+/// An fp32 immediate.
+[[nodiscard]] inline VxmImmediate number(float value) {
+    return {std::bit_cast<std::int32_t>(value)};
+}
+
 /// The cycles of a loop whose first turn is in cycle `first`.
 [[nodiscard]] Progression loop_cycles(std::int64_t first, std::span<const Level> levels);
 
@@ -47,7 +70,8 @@ using Operand = std::variant<Flow, VxmImmediate>;
 /// `finish`, which moves the first issue to 0. The same calls give the same program.
 ///
 /// A flow is routed when it is first used: the first user fixes its direction. An ALU result used by another
-/// ALU is chained, so it must be used in the very cycle it is ready. Throws NoRoom when something is short.
+/// ALU is chained, so it must be used in the very cycle it is ready. Throws NoRoom when a queue or stream is
+/// short, CapacityError when slices are.
 /// Cost: runs x what the same queue or stream already holds, never loop counts.
 class KernelSchedule {
   public:
@@ -55,7 +79,8 @@ class KernelSchedule {
 
     [[nodiscard]] const ChipSpec& spec() const { return spec_; }
 
-    /// Adds a tensor (its pieces follow from its blocks) or a lane map; the number to name it by.
+    /// Adds a tensor (its pieces follow from its blocks), or a lane map if it is new; the number to name it
+    /// by.
     std::size_t tensor(Tensor tensor);
     std::int64_t lane_map(LaneMap map);
 
@@ -76,6 +101,7 @@ class KernelSchedule {
     void write(std::size_t block, const Flow& flow, std::vector<std::int64_t> strides = {},
                std::int64_t first_word = 0);
 
+    [[nodiscard]] DType dtype(std::size_t block) const { return blocks_[block].dtype; }
     /// The cycle in which the first vector is at `position`.
     [[nodiscard]] std::int64_t arrival(const Flow& flow, std::int64_t position) const;
     /// The vectors of a flow from `cycles` later on along other levels: some of those that it has.
@@ -89,10 +115,20 @@ class KernelSchedule {
     /// Each vector `count` times, every vxm_alu_latency_cycles, from an ALU that chains its own result.
     [[nodiscard]] Flow hold(const Flow& flow, std::int64_t count);
 
+    /// The same vectors, each passed on by `passes` ALUs: so many vxm_alu_latency_cycles later.
+    [[nodiscard]] Flow delayed(Flow flow, std::int64_t passes);
+
     /// Every plane of `a` (and `b`) moved in the SXM of a hemisphere, on as many queues; Transpose takes and
     /// Rotate makes all streams with one.
     [[nodiscard]] Flow sxm(Hemisphere hemisphere, SxmOp op, std::int64_t argument, const Flow& a,
                            const Flow* b = nullptr);
+
+    /// Is a read possible without another copy of the block?
+    [[nodiscard]] bool can_read(std::size_t block, std::int64_t position, std::int64_t cycle,
+                                const std::vector<Level>& levels) const;
+    /// SXM queues of a hemisphere that could take vectors there in these cycles.
+    [[nodiscard]] std::int64_t sxm_queues_free(Hemisphere hemisphere, std::int64_t cycle,
+                                               const std::vector<Level>& levels) const;
 
     /// The MXM's queues are the author's to keep apart. `columns` has a weight column a stream; along its
     /// levels the column moves by `strides`.
@@ -160,9 +196,13 @@ class KernelSchedule {
         std::int64_t east = 0;
     };
 
+    [[nodiscard]] Offsets read_offsets() const {
+        return {-spec_.mem_read_latency_cycles, -spec_.mem_read_latency_cycles};
+    }
     std::size_t add_block(Block block);
     [[nodiscard]] std::string name_of(const Block& block) const;
     [[nodiscard]] std::optional<Copy> room(const Block& block, Hemisphere hemisphere) const;
+    /// Where the block can be put, best place first. Throws CapacityError if nowhere.
     [[nodiscard]] std::vector<Copy> fresh_copies(const Block& block, std::int64_t position) const;
     void keep(Block& block, const Copy& copy);
     [[nodiscard]] Reach reach(const Block& block, const Copy& copy) const;
@@ -173,9 +213,17 @@ class KernelSchedule {
                                    const std::vector<SetAccess>& sets, Offsets offsets) const;
     void take_slices(const Block& block, const Copy& copy, Direction direction,
                      const std::vector<SetAccess>& sets, Offsets offsets);
-    [[nodiscard]] std::optional<Flow> try_read(Block& block, const Copy& copy, bool fresh,
-                                               std::int64_t position, std::int64_t cycle,
-                                               const std::vector<Level>& levels, std::int64_t first_word);
+    /// A read that a copy could serve: still without drives.
+    struct ReadPlan {
+        Source source;
+        StreamRef stream;
+        std::vector<SetAccess> sets;
+    };
+    [[nodiscard]] std::optional<ReadPlan> plan_read(const Block& block, const Copy& copy,
+                                                    std::int64_t position, std::int64_t cycle,
+                                                    const std::vector<Level>& levels,
+                                                    std::int64_t first_word) const;
+    [[nodiscard]] Flow do_read(const Block& block, const Copy& copy, std::int64_t position, ReadPlan plan);
     [[nodiscard]] bool try_write(Block& block, const Copy& copy, bool fresh, const Flow& flow,
                                  const std::vector<Level>& levels, std::int64_t first_word);
 
@@ -184,6 +232,8 @@ class KernelSchedule {
     [[nodiscard]] std::optional<StreamRef> find_route(const Source& source, std::int64_t position) const;
     void take_route(Source& source, StreamRef stream, std::int64_t position);
     StreamRef route(const Flow& flow, std::int64_t position);
+    using Resource = Reservations::Resource;
+    [[nodiscard]] Resource sxm_queue(Hemisphere hemisphere, std::int64_t queue) const;
     [[nodiscard]] std::int64_t pick_alu(const Progression& issues, std::int64_t latency_cycles) const;
     void take_alu(std::int64_t alu, const Progression& issues, std::int64_t latency_cycles);
     [[nodiscard]] VxmOperand operand(const Operand& value, const Progression& issues);

@@ -145,5 +145,5 @@ TEST_CASE("what the chip lacks is named") {
                          NoRoom);
     const auto wide = schedule.block(in, 0, 0, {{6, 1, 0}}, {7, 0, 0});
     CHECK_THROWS_WITH_AS((void)schedule.read(wide, vxm_position(spec), 0, {{6, 1, 1}}),
-                         "no SRAM slices and streams are free to read in for position 6", NoRoom);
+                         "in needs 28 SRAM slices side by side; a hemisphere has 10 left", CapacityError);
 }

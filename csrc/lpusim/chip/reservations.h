@@ -43,7 +43,6 @@ class Reservations {
     }
     void take(const Resource& resource, const Progression& cycles, Extent extent);
     void take(const Resource& resource, const Progression& cycles) { take(resource, cycles, Extent{}); }
-    [[nodiscard]] bool unused(const Resource& resource) const { return !taken_.contains(resource); }
 
   private:
     struct Taken {

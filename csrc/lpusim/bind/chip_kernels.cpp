@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <pybind11/stl.h>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "lpusim/base/errors.h"
+#include "lpusim/bind/chip_kernels.h"
+#include "lpusim/chip/kernels_rows.h"
+#include "lpusim/chip/kernels_vector.h"
+#include "lpusim/chip/text_names.h"
+
+namespace lpusim::bind {
+
+chip::DType dtype_of(const std::string& name) {
+    using chip::DType;
+    for (const DType known :
+         {DType::Int8, DType::Int32, DType::Fp32, DType::Fp16, DType::Fp8, DType::Int16}) {
+        if (name == chip::to_string(known)) {
+            return known;
+        }
+    }
+    throw ValueError("dtype must be 'int8', 'int16', 'int32', 'fp8', 'fp16' or 'fp32', got '" + name + "'");
+}
+
+namespace {
+
+/// (operation, operands: input names or the bits of numbers, result type).
+using StepRow = std::tuple<std::string, std::vector<std::variant<std::string, std::int32_t>>, std::string>;
+
+chip::PointwiseStep step_of(const StepRow& row) {
+    const auto& [name, operands, result] = row;
+    chip::PointwiseStep step;
+    const auto* known =
+        std::ranges::find(chip::kVxmOpNames, name, &std::pair<chip::VxmOp, std::string_view>::second);
+    if (known == chip::kVxmOpNames.end()) {
+        throw ValueError("no VXM operation is named '" + name + "'");
+    }
+    step.op = known->first;
+    step.result = dtype_of(result);
+    for (const auto& operand : operands) {
+        if (const auto* bits = std::get_if<std::int32_t>(&operand)) {
+            step.with.emplace_back(chip::VxmImmediate{*bits});
+        } else {
+            step.with.emplace_back(std::get<std::string>(operand));
+        }
+    }
+    return step;
+}
+
+chip::Program pointwise(const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns,
+                        const std::string& dtype, const std::vector<StepRow>& steps) {
+    std::vector<chip::PointwiseStep> chain;
+    for (const StepRow& row : steps) {
+        chain.push_back(step_of(row));
+    }
+    return chip::pointwise(spec, rows, columns, dtype_of(dtype), chain);
+}
+
+template <chip::Activation kind>
+chip::Program activation(const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns,
+                         const std::string& dtype) {
+    return chip::activation(spec, kind, rows, columns, dtype_of(dtype));
+}
+
+} // namespace
+
+void bind_chip_kernels(py::module_& room) {
+    const auto matrix = [&room](const char* name, const auto& build, const auto&... more) {
+        room.def(name, build, py::arg("spec"), py::kw_only(), py::arg("rows"), py::arg("columns"),
+                 py::arg("dtype"), more...);
+    };
+    matrix("pointwise", &pointwise, py::arg("steps"));
+    matrix("silu", &activation<chip::Activation::Silu>);
+    matrix("swiglu", &activation<chip::Activation::Swiglu>);
+    matrix("gelu", &activation<chip::Activation::Gelu>);
+    matrix(
+        "rmsnorm",
+        [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns, const std::string& dtype,
+           float epsilon) { return chip::rmsnorm(spec, rows, columns, dtype_of(dtype), epsilon); },
+        py::arg("epsilon"));
+    matrix(
+        "layernorm",
+        [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns, const std::string& dtype,
+           float epsilon) { return chip::layernorm(spec, rows, columns, dtype_of(dtype), epsilon); },
+        py::arg("epsilon"));
+    matrix("softmax",
+           [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns, const std::string& dtype) {
+               return chip::softmax(spec, rows, columns, dtype_of(dtype));
+           });
+}
+
+} // namespace lpusim::bind
