@@ -110,76 +110,6 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
     return done;
 }
 
-const char* unit_name(chip::Unit unit) {
-    switch (unit) {
-    case chip::Unit::Mem:
-        return "mem";
-    case chip::Unit::MxmWeights:
-        return "mxm.weights";
-    case chip::Unit::MxmActivations:
-        return "mxm.activations";
-    case chip::Unit::MxmAccumulators:
-        return "mxm.accumulators";
-    case chip::Unit::Sxm:
-        return "sxm";
-    case chip::Unit::C2c:
-        return "c2c";
-    case chip::Unit::Vxm:
-        break;
-    }
-    return "vxm";
-}
-
-/// Rows (unit, queues, occupied_peak, busy_mean) beside cycles and pieces; refuses an illegal program.
-Dict<py::object> verify_program(const chip::Program& program, const chip::ChipSpec& spec) {
-    const Progress progress = make_progress(py::none());
-    chip::Verdict verdict;
-    {
-        // Safe: program and spec are the caller's arguments and not changed.
-        const py::gil_scoped_release unlocked;
-        verdict = chip::verify(program, spec, progress);
-    }
-    if (!verdict.legal()) {
-        throw ScheduleError(verdict.message);
-    }
-    py::list units;
-    for (const chip::UnitUse& use : verdict.units) {
-        units.append(py::make_tuple(unit_name(use.unit), use.queues, use.occupied_peak, use.busy_mean));
-    }
-    return Dict<py::object>(py::arg("cycles") = verdict.cycles, py::arg("pieces") = verdict.pieces,
-                            py::arg("fetch_bytes") = chip::fetch_bytes(program, spec),
-                            py::arg("units") = units);
-}
-
-/// Columns for a timeline: one row for each run on each queue; `queue` and `label` index the two lists.
-Dict<py::object> queue_spans(const chip::Program& program, const chip::ChipSpec& spec) {
-    chip::validate(program, spec);
-    std::vector<std::string> queues;
-    std::vector<std::string> labels;
-    labels.reserve(program.runs.size());
-    for (const chip::InstructionRun& run : program.runs) {
-        labels.push_back(chip::instruction_text(run.instruction));
-    }
-    std::vector<std::int64_t> queue, label, start_ps, duration_ps;
-    for (const chip::QueueSpan& span : chip::queue_spans(program, spec)) {
-        std::string name = chip::to_string(span.queue);
-        if (span.lane > 0)
-            name += " (" + std::to_string(span.lane + 1) + ")";
-        if (queues.empty() || queues.back() != name) {
-            queues.push_back(std::move(name));
-        }
-        const std::int64_t start = cycles_to_ps(span.first_cycle, spec.clock_hz);
-        queue.push_back(static_cast<std::int64_t>(queues.size()) - 1);
-        label.push_back(span.run);
-        start_ps.push_back(start);
-        duration_ps.push_back(cycles_to_ps(span.first_cycle + span.duration_cycles, spec.clock_hz) - start);
-    }
-    return Dict<py::object>(
-        py::arg("queues") = queues, py::arg("labels") = labels, py::arg("queue") = to_numpy(std::move(queue)),
-        py::arg("label") = to_numpy(std::move(label)), py::arg("start_ps") = to_numpy(std::move(start_ps)),
-        py::arg("duration_ps") = to_numpy(std::move(duration_ps)));
-}
-
 void bind_spec(py::module_& room) {
     using chip::ChipSpec;
     py::class_<ChipSpec> spec(room, "ChipSpec", "Geometry, clock and latencies of one chip.");
@@ -239,7 +169,7 @@ void bind_run(py::module_& room) {
         .def_property_readonly("units",
                                [](const FinishedRun& self) {
                                    Dict<py::int_> units;
-                                   for (const chip::QueueUse& use : self.run.units) {
+                                   for (const chip::QueueUse& use : self.run.accounting.queues) {
                                        units[py::str(chip::to_string(use.queue))] = use.busy_cycles;
                                    }
                                    return units;
@@ -279,10 +209,7 @@ void bind_chip(py::module_& core) {
     room.def("run", &run_program, py::arg("program"), py::arg("spec"), py::kw_only(), py::arg("inputs"),
              py::arg("engine"), py::arg("values"), py::arg("progress") = py::none(),
              "Runs a program; raises ScheduleError with the first broken rule.");
-    room.def("verify", &verify_program, py::arg("program"), py::arg("spec"),
-             "What a legal program amounts to; raises ScheduleError with the first broken rule.");
-    room.def("queue_spans", &queue_spans, py::arg("program"), py::arg("spec"),
-             "When each run keeps each queue, as columns for a timeline.");
+    bind_chip_views(room);
     bind_products(room);
     bind_chip_kernels(room);
     room.def("pointwise_add", &chip::pointwise_add, py::arg("spec"), py::kw_only(), py::arg("vectors"));

@@ -57,7 +57,6 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
     validate(program, spec);
     Run result;
     result.cycles = program_cycles(program, spec);
-    result.units = queue_uses(program);
 
     const std::vector<QueueRun> runs = queue_runs(program, spec);
     for (const auto& found : {check_queues(program, runs, spec), check_holds(program, runs, spec),
@@ -102,6 +101,8 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
         if (!result.error)
             result.memory = std::move(computed_values.memory);
     }
+    if (!result.error)
+        result.accounting = account(program, runs, spec);
     return result;
 }
 

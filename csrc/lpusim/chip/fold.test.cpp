@@ -30,7 +30,7 @@ Run check_equal(const Program& program, const ChipSpec& spec, const Memory& memo
     CAPTURE(outcome(fast, program, spec));
     REQUIRE(slow.cycles == fast.cycles);
     REQUIRE((slow.error == fast.error));
-    REQUIRE((slow.units == fast.units));
+    REQUIRE((slow.accounting == fast.accounting));
     REQUIRE((slow.memory == fast.memory));
     return fast;
 }

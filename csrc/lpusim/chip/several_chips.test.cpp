@@ -96,7 +96,7 @@ TEST_CASE("chips of one program have streams, queues and SRAM of their own") {
     REQUIRE(!both.error);
     CHECK(*both.memory.read(slice_ordinal(spec, Hemisphere::West, 2, 0), 5) == 1);
     CHECK(*both.memory.read(slice_ordinal(spec, Hemisphere::West, 2, 1), 5) == 2);
-    CHECK(both.units.size() == 4);
+    CHECK(both.accounting.queues.size() == 4);
 
     // What one chip drives, the other does not see.
     CHECK(first_error(on_two_chips("@0 mem.w.3 read 0 -> e.0", "@3 mem.w.2 write 5 <- e.0")) ==

@@ -20,7 +20,7 @@ TickMachine::TickMachine(const Program& program, const ChipSpec& spec, Memory me
       link_holders_(static_cast<std::size_t>(program.chips * 2 * spec.c2c_links_per_hemisphere)),
       links_(link_holders_.size()), planes_(column_sums_.size()),
       slices_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
-      pool_(lanes_, values ? lifetime() : 1) {
+      pool_(lanes_, values ? lifetime() : 1), accounting_(program, spec) {
     for (Plane& plane : planes_) {
         plane.loaded_at.assign(static_cast<std::size_t>(lanes_), kNever);
         if (values_) {
@@ -33,7 +33,6 @@ TickMachine::TickMachine(const Program& program, const ChipSpec& spec, Memory me
 Run TickMachine::run(const Progress& progress) {
     Run result;
     result.cycles = program_cycles(program_, spec_);
-    result.units = queue_uses(program_);
     const std::int64_t end = result.cycles == 0 ? 0 : result.cycles - spec_.superlanes + 1;
     constexpr std::int64_t kProgressCycles = 1 << 14;
     for (tau_ = 0; tau_ < end && !error_; ++tau_) {
@@ -44,6 +43,9 @@ Run TickMachine::run(const Progress& progress) {
         }
     }
     result.error = error_;
+    if (!error_) {
+        result.accounting = accounting_.close();
+    }
     if (values_ && !error_) {
         result.memory = std::move(memory_);
     }
@@ -146,6 +148,8 @@ void TickMachine::issue(std::int64_t index) {
 
     take_queue(id);
     const RunUse& use = from.use;
+    accounting_.issued(use.queue, 1);
+    accounting_.worked(from.what->instruction, 1);
     if (use.stream_reads.size + use.moment_reads.size > 0 || use.moment_drive) {
         due(kOperandRead, 0).push_back(id);
     }

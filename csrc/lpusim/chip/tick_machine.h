@@ -9,6 +9,7 @@
 
 #include "lpusim/base/progress.h"
 #include "lpusim/chip/access.h"
+#include "lpusim/chip/accounting.h"
 #include "lpusim/chip/address_map.h"
 #include "lpusim/chip/error.h"
 #include "lpusim/chip/memory.h"
@@ -272,6 +273,7 @@ class TickMachine {
     std::vector<SliceCycle> slices_;
     std::vector<std::int64_t> shared_slices_; ///< those with several accesses in this cycle
     VectorPool pool_;
+    AccountingBook accounting_;
 };
 
 } // namespace lpusim::chip

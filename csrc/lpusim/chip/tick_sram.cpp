@@ -16,6 +16,11 @@ bool TickMachine::book(std::int64_t id, const SramUse& use, std::int64_t address
         report_address(instance(id), address);
         return false;
     }
+    if (writes) {
+        accounting_.wrote_bank(use.slice, bank_of(spec_, address), 1);
+    } else {
+        accounting_.read_bank(use.slice, bank_of(spec_, address), 1);
+    }
     SliceCycle& slice = slices_[static_cast<std::size_t>(use.slice)];
     if (slice.tau != tau_) {
         slice.tau = tau_;

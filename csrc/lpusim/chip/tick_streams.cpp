@@ -36,6 +36,7 @@ void TickMachine::drive_streams() {
                 keep_first(error_, found);
                 continue;
             }
+            accounting_.drove(chip, {drive.direction, drive.first + i}, 1);
             driven_at_[here] = tau_;
             driven_by_[here] = id;
             cells_[here] = values_ && !error_ ? pool_.store(issued.result.data() + i * lanes_) : 0;
@@ -106,6 +107,7 @@ void TickMachine::take_streams(const Instance& issued, const StreamUse& read,
             keep_first(error_, found);
             return;
         }
+        accounting_.read(chip, {read.direction, read.first + i}, 1);
         if (values_) {
             const std::uint8_t* vector = pool_.at(handle);
             bytes.insert(bytes.end(), vector, vector + lanes_);

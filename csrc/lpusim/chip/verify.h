@@ -13,16 +13,17 @@
 
 namespace lpusim::chip {
 
-/// How much of one kind of queue a program uses. A queue is occupied from the first to the last issue of a
-/// run, gaps between its repeats included (once, where runs interleave); it is busy in the cycles in which it
-/// issues.
-struct UnitUse {
-    Unit unit = Unit::Mem;
-    std::int64_t queues = 0;        ///< on all chips
-    std::int64_t occupied_peak = 0; ///< most queues occupied in one cycle
-    double busy_mean = 0;           ///< queues busy, averaged over the program's cycles
+/// How much of one kind of resource a program uses: the queues of a unit ("mem", "mxm.weights", ...), the
+/// streams of a direction ("streams.east"), or the banks' ports ("bank.reads", "bank.writes"). One is
+/// occupied from the first to the last use by a run, gaps between its repeats included; it is busy in the
+/// cycles in which it is used.
+struct ResourceUse {
+    std::string kind;
+    std::int64_t count = 0;         ///< on all chips of the program
+    std::int64_t occupied_peak = 0; ///< most of them occupied in one cycle
+    double busy_mean = 0;           ///< of them busy, averaged over the program's cycles
 
-    friend bool operator==(const UnitUse&, const UnitUse&) = default;
+    friend bool operator==(const ResourceUse&, const ResourceUse&) = default;
 };
 
 /// What can be said about a program without its data.
@@ -32,8 +33,9 @@ struct Verdict {
     std::optional<ScheduleViolation> violation;
     /// `violation` as one line; empty if legal.
     std::string message;
-    /// One row for each kind of queue, in order.
-    std::vector<UnitUse> units;
+    /// One row for each kind of resource; empty if not legal.
+    std::vector<ResourceUse> resources;
+    Accounting accounting;
     std::int64_t pieces = 0;
 
     [[nodiscard]] bool legal() const { return !violation.has_value(); }

@@ -17,12 +17,12 @@ TEST_CASE("a legal program reports how much of each unit it uses") {
     CHECK(verdict.cycles ==
           13 + 1 + 20); // The last write is issued at 13, done at 14, and passes 20 superlanes.
     CHECK(verdict.pieces == 3);
-    REQUIRE(verdict.units.size() == 7);
-    CHECK(verdict.units[0].unit == Unit::Mem);
-    CHECK(verdict.units[0].queues == 88);
-    CHECK(verdict.units[0].occupied_peak == 2); // The read is under way until 9, the write from 4.
-    CHECK(verdict.units[0].busy_mean == doctest::Approx(20.0 / 34.0));
-    CHECK(verdict.units[4].occupied_peak == 0);
+    REQUIRE(verdict.resources.size() == 11);
+    CHECK(verdict.resources[0].kind == "mem");
+    CHECK(verdict.resources[0].count == 88);
+    CHECK(verdict.resources[0].occupied_peak == 2); // The read is under way until 9, the write from 4.
+    CHECK(verdict.resources[0].busy_mean == doctest::Approx(20.0 / 34.0));
+    CHECK(verdict.resources[4].occupied_peak == 0);
     CHECK_NOTHROW(require_legal(copy, spec));
 }
 
@@ -34,7 +34,7 @@ TEST_CASE("runs that interleave occupy their queue once") {
                                          "@6 mem.w.3 read 0 -> e.2\n@20 mem.w.3 read 0 -> e.2\n"),
                                    spec);
     CHECK(verdict.legal());
-    CHECK(verdict.units[0].occupied_peak == 2);
+    CHECK(verdict.resources[0].occupied_peak == 2);
 }
 
 TEST_CASE("a broken program names the cycle and both instructions") {
