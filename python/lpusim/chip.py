@@ -24,27 +24,47 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
 from lpusim._arguments import whole_number
-from lpusim._format import write_atomic
+from lpusim._chip_views import (
+    Accounting,
+    Lint,
+    QueueCount,
+    ResourceUse,
+    VectorCount,
+    Verification,
+    accounting_of,
+    draw_occupancy,
+    verified,
+    write_perfetto,
+)
 from lpusim._names import unknown_name
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = [
+    "Accounting",
     "ChipSpec",
+    "Lint",
     "Memory",
     "Program",
+    "QueueCount",
+    "ResourceUse",
     "Run",
     "Tensor",
-    "UnitUse",
+    "VectorCount",
     "Verification",
     "gelu",
     "gemm",
     "layernorm",
+    "lint",
+    "plot_occupancy",
     "pointwise",
     "pointwise_add",
     "rmsnorm",
@@ -273,40 +293,6 @@ class Program:
         return (Program.parse, (self.text(),))
 
 
-@dataclass(frozen=True)
-class UnitUse:
-    """How much of one kind of queue a program uses.
-
-    Attributes:
-        unit: "mem", "mxm.weights", "mxm.activations", "mxm.accumulators" or "vxm".
-        queues: Queues of the kind on the chip.
-        occupied_peak: Most of them occupied in one cycle, gaps inside a repeat included.
-        busy_mean: Queues that issue in a cycle, averaged over the program.
-    """
-
-    unit: str
-    queues: int
-    occupied_peak: int
-    busy_mean: float
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What a legal program amounts to.
-
-    Attributes:
-        cycles: From cycle 0 to the end of the last access on the last superlane.
-        pieces: Run pieces the proof took.
-        fetch_bytes: Instruction text fetched, in bytes.
-        units: One row for each kind of queue.
-    """
-
-    cycles: int
-    pieces: int
-    fetch_bytes: int
-    units: tuple[UnitUse, ...]
-
-
 class Memory:
     """SRAM after a run."""
 
@@ -346,6 +332,7 @@ class Run:
         outputs: Output tensors by name (empty without values).
         memory: SRAM afterwards.
         units: Instructions issued, by queue such as "mem.w.3"; each keeps its queue busy for one cycle.
+        accounting: Counts by queue, stream and bank, and of the work done.
         pieces: Work of the engine: run pieces for fold, cycles for tick.
         program: What ran.
         spec: The chip.
@@ -356,6 +343,7 @@ class Run:
     outputs: dict[str, NDArray[Any]]
     memory: Memory
     units: dict[str, int]
+    accounting: Accounting
     pieces: int
     program: Program
     spec: ChipSpec
@@ -366,24 +354,21 @@ class Run:
         """Cycles over the chip's clock."""
         return self.cycles / self.spec.clock_hz
 
-    def to_perfetto(self, path: str | PathLike[str]) -> Path:
-        """Writes a timeline for ui.perfetto.dev: a track a queue, a slice a run of instructions.
+    def to_perfetto(self, path: str | PathLike[str], *, spans_max: int = 200_000) -> Path:
+        """Writes a timeline for ui.perfetto.dev: a track a queue, a slice for what it issues without a gap.
 
-        Times are those of superlane 0. Returns the path written.
+        Arrows lead from who makes a value to who takes it (one for each two runs that meet); counters show
+        how many queues of each unit issue. Times are those of superlane 0. Returns the path written.
+
+        Args:
+            path: The file to write.
+            spans_max: Beyond about so many slices the longest runs show their first ones and one for the
+                rest.
 
         Raises:
             OSError: The file cannot be written; nothing is left half written.
         """
-        spans = _core.chip.queue_spans(self.program._core, self.spec._core)
-        trace: bytes = _core.timeline.perfetto(
-            tracks=[(queue, -1, "") for queue in spans["queues"]],
-            names=spans["labels"],
-            track=spans["queue"],
-            start_ps=spans["start_ps"],
-            duration_ps=spans["duration_ps"],
-            name=spans["label"],
-        )
-        return write_atomic(path, trace)
+        return write_perfetto(self.program._core, self.spec._core, path, spans_max)
 
 
 def verify(program: Program, spec: ChipSpec) -> Verification:
@@ -402,13 +387,54 @@ def verify(program: Program, spec: ChipSpec) -> Verification:
         lpusim.errors.ScheduleError: cycle 7: run 0 on mem.w.3 (sync) waits for ever: no notify is issued \
 in this cycle or later
     """
-    proof = _core.chip.verify(_core_of("program", program, Program), _core_of("spec", spec, ChipSpec))
-    return Verification(
-        cycles=proof["cycles"],
-        pieces=proof["pieces"],
-        fetch_bytes=proof["fetch_bytes"],
-        units=tuple(UnitUse(*row) for row in proof["units"]),
-    )
+    return verified(_core_of("program", program, Program), _core_of("spec", spec, ChipSpec))
+
+
+def lint(program: Program, spec: ChipSpec) -> list[Lint]:
+    """What is legal but hardly meant: values that nobody reads.
+
+    Raises:
+        lpusim.ScheduleError: The first broken rule; only a legal program has lints.
+        ValueError: A program that means nothing on this chip.
+
+    Examples:
+        >>> for found in lint(Program.parse("@0 mem.w.3 read 0 -> e.0 repeat 5 every 1"), ChipSpec()):
+        ...     print(found.message)
+        run 0 on mem.w.3 (read 0 -> e.0): 5 of 5 results on e.0 are read by nobody, the first one issued in \
+cycle 0
+    """
+    rows = _core.chip.lint(_core_of("program", program, Program), _core_of("spec", spec, ChipSpec))
+    return [Lint(*row) for row in rows]
+
+
+def plot_occupancy(
+    program: Program, spec: ChipSpec, ax: Axes | None = None, *, chip: int = 0, rows_max: int = 20_000
+) -> Axes:
+    """Draws position against cycle: every stream value as a diagonal, from its drive to its read.
+
+    Eastward values rise, westward ones fall. Needs the extra `plot` (matplotlib).
+
+    Args:
+        program: A legal program.
+        spec: The chip.
+        ax: Where to draw; a new figure without it.
+        chip: Which chip of the program.
+        rows_max: Values drawn at most; each pair of runs that meet shows its first ones.
+
+    Returns:
+        The axes, for titles, limits and `ax.figure.savefig(...)`.
+
+    Raises:
+        lpusim.ScheduleError: The first broken rule; an illegal program has no picture.
+        ImportError: matplotlib is not installed.
+    """
+    from matplotlib.figure import Figure
+
+    if ax is None:
+        ax = Figure(figsize=(10, 6), layout="constrained").subplots()
+    program_core, spec_core = _core_of("program", program, Program), _core_of("spec", spec, ChipSpec)
+    draw_occupancy(program_core, spec_core, ax, chip=whole_number("chip", chip, 0, 2**31), rows_max=rows_max)
+    return ax
 
 
 def run(
@@ -450,6 +476,7 @@ def run(
     done = _core.chip.run(
         program_core, spec_core, inputs=matrices, engine=engine, values=values, progress=progress
     )
+    accounting = accounting_of(done.accounting)
     outputs = {}
     for tensor in program.tensors.values():
         if values and tensor.role == "output":
@@ -460,7 +487,8 @@ def run(
         cycles=done.cycles,
         outputs=outputs,
         memory=Memory(done),
-        units=done.units,
+        units={name: count.busy_cycles for name, count in accounting.queues.items()},
+        accounting=accounting,
         pieces=done.pieces,
         program=program,
         spec=spec,

@@ -1,6 +1,10 @@
-#include "lpusim/base/errors.h"
+#include <utility>
+#include <vector>
 
+#include "lpusim/base/errors.h"
+#include "lpusim/base/integers.h"
 #include "lpusim/base/rng.h"
+#include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
 
 namespace lpusim::bind {
@@ -26,6 +30,17 @@ void bind_base(py::module_& core) {
         }
     });
 
+    base.def(
+        "cycles_to_ps",
+        [](const Column<std::int64_t>& cycles, std::int64_t clock_hz) {
+            std::vector<std::int64_t> times_ps;
+            times_ps.reserve(static_cast<std::size_t>(cycles.size()));
+            for (const std::int64_t cycle : column_view("cycles", cycles))
+                times_ps.push_back(cycles_to_ps(cycle, clock_hz));
+            return to_numpy(std::move(times_ps));
+        },
+        py::arg("cycles").noconvert(), py::arg("clock_hz"),
+        "Exact picoseconds of a column of cycles, rounded once each.");
     base.def("random_unit", &random_unit, py::arg("seed"), py::arg("stream"), py::arg("index"),
              "Uniform in (0, 1), a pure function of its three arguments (Philox4x32-10).");
 }

@@ -7,6 +7,7 @@
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
 #include "lpusim/bind/chip_kernels.h"
+#include "lpusim/bind/chip_views.h"
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
 #include "lpusim/chip/access.h"
@@ -166,14 +167,8 @@ void bind_run(py::module_& room) {
     py::class_<FinishedRun>(room, "FinishedRun", "What a legal program did.")
         .def_property_readonly("cycles", [](const FinishedRun& self) { return self.run.cycles; })
         .def_property_readonly("pieces", [](const FinishedRun& self) { return self.run.pieces; })
-        .def_property_readonly("units",
-                               [](const FinishedRun& self) {
-                                   Dict<py::int_> units;
-                                   for (const chip::QueueUse& use : self.run.accounting.queues) {
-                                       units[py::str(chip::to_string(use.queue))] = use.busy_cycles;
-                                   }
-                                   return units;
-                               })
+        .def_property_readonly("accounting",
+                               [](const FinishedRun& self) { return accounting_rows(self.run.accounting); })
         .def("fetch", &fetch, py::arg("program"), py::arg("name"),
              "The bytes of a tensor, one row a matrix row, little-endian.")
         .def("read_vectors", &read_vectors, py::arg("hemisphere"), py::arg("slice"), py::arg("address"),

@@ -1,3 +1,5 @@
+#include "lpusim/bind/chip_views.h"
+
 #include <algorithm>
 #include <pybind11/stl.h>
 #include <string>
@@ -6,8 +8,6 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
-#include "lpusim/bind/convert.h"
-#include "lpusim/bind/rooms.h"
 #include "lpusim/chip/flows.h"
 #include "lpusim/chip/spans.h"
 #include "lpusim/chip/text.h"
@@ -24,25 +24,6 @@ std::string bank_name(const chip::BankCount& bank) {
 std::string stream_name(const chip::StreamCount& count) {
     const std::string chip = count.chip == 0 ? "" : "chip" + std::to_string(count.chip) + ".";
     return chip + chip::to_string(count.stream);
-}
-
-/// Rows by name, counts as plain integers.
-Dict<py::object> accounting_rows(const chip::Accounting& accounting) {
-    py::dict queues, streams, banks;
-    for (const chip::QueueUse& use : accounting.queues) {
-        queues[py::str(chip::to_string(use.queue))] =
-            py::make_tuple(use.busy_cycles, use.parked_cycles, use.powered_superlane_cycles);
-    }
-    for (const chip::StreamCount& count : accounting.streams)
-        streams[py::str(stream_name(count))] = py::make_tuple(count.driven_vectors, count.read_vectors);
-    for (const chip::BankCount& count : accounting.banks)
-        banks[py::str(bank_name(count))] = py::make_tuple(count.read_vectors, count.written_vectors);
-    return Dict<py::object>(
-        py::arg("queues") = queues, py::arg("streams") = streams, py::arg("banks") = banks,
-        py::arg("int8_macs") = accounting.int8_macs, py::arg("fp8_macs") = accounting.fp8_macs,
-        py::arg("fp16_macs") = accounting.fp16_macs, py::arg("alu_operations") = accounting.alu_operations,
-        py::arg("sxm_vectors") = accounting.sxm_vectors, py::arg("link_vectors") = accounting.link_vectors,
-        py::arg("fetched_vectors") = accounting.fetched_vectors);
 }
 
 /// Refuses an illegal program.
@@ -170,6 +151,24 @@ Dict<py::object> stream_paths(const chip::Program& program, const chip::ChipSpec
 }
 
 } // namespace
+
+Dict<py::object> accounting_rows(const chip::Accounting& accounting) {
+    py::dict queues, streams, banks;
+    for (const chip::QueueUse& use : accounting.queues) {
+        queues[py::str(chip::to_string(use.queue))] =
+            py::make_tuple(use.busy_cycles, use.parked_cycles, use.powered_superlane_cycles);
+    }
+    for (const chip::StreamCount& count : accounting.streams)
+        streams[py::str(stream_name(count))] = py::make_tuple(count.driven_vectors, count.read_vectors);
+    for (const chip::BankCount& count : accounting.banks)
+        banks[py::str(bank_name(count))] = py::make_tuple(count.read_vectors, count.written_vectors);
+    return Dict<py::object>(
+        py::arg("queues") = queues, py::arg("streams") = streams, py::arg("banks") = banks,
+        py::arg("int8_macs") = accounting.int8_macs, py::arg("fp8_macs") = accounting.fp8_macs,
+        py::arg("fp16_macs") = accounting.fp16_macs, py::arg("alu_operations") = accounting.alu_operations,
+        py::arg("sxm_vectors") = accounting.sxm_vectors, py::arg("link_vectors") = accounting.link_vectors,
+        py::arg("fetched_vectors") = accounting.fetched_vectors);
+}
 
 void bind_chip_views(py::module_& room) {
     room.def("verify", &verify_program, py::arg("program"), py::arg("spec"),

@@ -60,8 +60,8 @@ class Describer {
         case ViolationClass::AddressRange:
             return out_of_range();
         case ViolationClass::StreamEmpty:
-            return "reads stream " + to_string(*violation_.stream) + ", which carries nothing here" +
-                   nearest_arrival();
+            return "reads stream " + to_string(*violation_.stream) + ", which carries nothing here, at x = " +
+                   std::to_string(queue_position(spec_, violation_.queue)) + nearest_arrival();
         case ViolationClass::OperandGone:
             return "takes " + moment_name() + " not there in this cycle" + nearest_moment();
         case ViolationClass::ReceiveEmpty:
@@ -202,8 +202,18 @@ class Describer {
     [[nodiscard]] std::string near_text(const Near& near, const std::string& none) const {
         if (near.run == nullptr)
             return "; " + none;
-        return "; nearest: " + name(near.run->use.queue, near.run->run, near.repeat) + ", there in cycle " +
+        return "; nearest: " + name(near.run->use.queue, near.run->run, near.repeat) +
+               path(*near.run, near.repeat) + ", there in cycle " +
                std::to_string(violation_.tau + near.late_cycles);
+    }
+
+    /// Where a vector on the missing stream starts: ", driven at x = 22 in cycle 4".
+    [[nodiscard]] std::string path(const QueueRun& driver, std::int64_t repeat) const {
+        if (!violation_.stream)
+            return "";
+        const StreamUse& drive = *driver.use.stream_drive;
+        return ", driven at x = " + std::to_string(drive.position) + " in cycle " +
+               std::to_string(driver.issue.at(repeat) + drive.offset);
     }
 
     [[nodiscard]] std::string nearest_arrival() const {

@@ -38,14 +38,17 @@ TEST_CASE("an empty stream says what came nearest, and how far off it was") {
     // Driven at x = 1 in cycle 2, so at x = 2 in cycle 3; the second repeat four cycles later.
     const std::string drive = "@0 mem.w.3 read 0 -> e.0 repeat 2 every 4\n";
     CHECK(complaint(drive + "@4 mem.w.2 write 7 <- e.0") ==
-          "cycle 4: run 1 on mem.w.2 (write 7 <- e.0) reads stream e.0, which carries nothing here; nearest: "
-          "run 0 on mem.w.3 (read 0 -> e.0; repeat 0), there in cycle 3");
-    CHECK(complaint(drive + "@6 mem.w.2 write 7 <- e.0").ends_with("repeat 1), there in cycle 7"));
-    CHECK(complaint(drive + "@9 mem.w.2 write 7 <- e.0").ends_with("repeat 1), there in cycle 7"));
+          "cycle 4: run 1 on mem.w.2 (write 7 <- e.0) reads stream e.0, which carries nothing here, at x = "
+          "3; nearest: "
+          "run 0 on mem.w.3 (read 0 -> e.0; repeat 0), driven at x = 2 in cycle 2, there in cycle 3");
+    CHECK(complaint(drive + "@6 mem.w.2 write 7 <- e.0")
+              .ends_with("repeat 1), driven at x = 2 in cycle 6, there in cycle 7"));
+    CHECK(complaint(drive + "@9 mem.w.2 write 7 <- e.0")
+              .ends_with("repeat 1), driven at x = 2 in cycle 6, there in cycle 7"));
     // Downstream, in the same place, the other way and another stream do not count.
     CHECK(complaint("@0 mem.w.0 read 0 -> e.0\n@0 mem.e.0 read 0 -> w.1\n@0 mem.w.2 read 0 -> e.1\n"
                     "@4 mem.w.1 write 7 <- e.0")
-              .ends_with("carries nothing here; nothing upstream ever drives it"));
+              .ends_with("carries nothing here, at x = 4; nothing upstream ever drives it"));
 }
 
 TEST_CASE("a queue names what keeps it") {

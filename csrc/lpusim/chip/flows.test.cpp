@@ -59,7 +59,7 @@ TEST_CASE("a result that is neither driven nor chained is a lint") {
     REQUIRE(found.size() == 1);
     CHECK(found[0].kind == Lint::Kind::UnusedResult);
     CHECK(
-        lint(parse("@0 vxm.0 pass int8 =1\n@1 vxm.1 pass int8 alu.0 -> e.0\n@2 mem.e.0 write 0 <- e.0\n"), {})
+        lint(parse("@0 vxm.0 pass int8 =1\n@1 vxm.1 pass int8 alu.0 -> e.0\n@3 mem.e.0 write 0 <- e.0\n"), {})
             .empty());
 }
 
