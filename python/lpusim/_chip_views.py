@@ -243,18 +243,24 @@ def draw_occupancy(program: Any, spec: Any, ax: Axes, *, chip: int, rows_max: in
     _label_positions(ax, spec)
     ax.autoscale_view()
     ax.set_xlabel("cycle (superlane 0)")
-    ax.legend(loc="upper right", fontsize="small")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize="small")
 
 
 def _label_positions(ax: Axes, spec: Any) -> None:
     """Names the units along the line."""
     end = spec.positions - 1
     middle = end // 2
-    places = {0: "MXM, C2C west", 1: "SXM west", middle: "VXM", end - 1: "SXM east", end: "MXM, C2C east"}
+    places = {
+        0: "MXM, C2C west",
+        1: "SXM west",
+        (2 + middle) // 2: "SRAM west",
+        middle: "VXM",
+        (middle + end - 1) // 2: "SRAM east",
+        end - 1: "SXM east",
+        end: "MXM, C2C east",
+    }
     ax.set_yticks(list(places), list(places.values()))
     ax.set_ylim(-1, end + 1)
     ax.set_ylabel("position, west to east")
     ax.axhspan(1.5, middle - 0.5, color="0.95", zorder=0)
     ax.axhspan(middle + 0.5, end - 1.5, color="0.95", zorder=0)
-    for x, side in (((1.5 + middle) / 2, "west"), ((middle + end - 1.5) / 2, "east")):
-        ax.text(0.005, x, f"SRAM {side}", transform=ax.get_yaxis_transform(), va="center", color="0.5")
