@@ -214,8 +214,7 @@ Accounting AccountingBook::close() const {
                 {slice / spec_.mem_slices(),
                  slice / spec_.mem_slices_per_hemisphere % 2 == 0 ? Hemisphere::West : Hemisphere::East,
                  slice % spec_.mem_slices_per_hemisphere,
-                 static_cast<std::int64_t>(at) % spec_.mem_banks_per_slice, banks_[at].out,
-                 banks_[at].in});
+                 static_cast<std::int64_t>(at) % spec_.mem_banks_per_slice, banks_[at].out, banks_[at].in});
         }
     }
     return result;

@@ -87,8 +87,8 @@ class AccountingBook {
     const ChipSpec& spec_;
     QueueNumbers numbers_;
     std::vector<std::int64_t> issued_; ///< by queue number
-    std::vector<InAndOut> streams_; ///< driven in, read out
-    std::vector<InAndOut> banks_;   ///< written in, read out
+    std::vector<InAndOut> streams_;    ///< driven in, read out
+    std::vector<InAndOut> banks_;      ///< written in, read out
     Accounting counts_;
 };
 
