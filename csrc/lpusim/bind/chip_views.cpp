@@ -74,7 +74,7 @@ Dict<py::object> timeline_columns(const chip::Program& program, const chip::Chip
     {
         // Safe: program and spec are the caller's arguments and not changed.
         const py::gil_scoped_release unlocked;
-        const std::vector<chip::Flow> flows = chip::flows(program, spec);
+        const std::vector<chip::ValueFlow> flows = chip::flows(program, spec);
         spans = chip::queue_spans(program, spec, spans_max);
         arrows = chip::span_flows(spans, flows);
     }
@@ -113,7 +113,7 @@ Dict<py::object> timeline_columns(const chip::Program& program, const chip::Chip
 /// `rows_max`.
 Dict<py::object> stream_paths(const chip::Program& program, const chip::ChipSpec& spec,
                               std::int64_t rows_max) {
-    std::vector<chip::Flow> flows;
+    std::vector<chip::ValueFlow> flows;
     {
         // Safe: program and spec are the caller's arguments and not changed.
         const py::gil_scoped_release unlocked;
@@ -122,10 +122,10 @@ Dict<py::object> stream_paths(const chip::Program& program, const chip::ChipSpec
     std::vector<std::int64_t> chips, east, stream, from_position, to_position, from_cycle, to_cycle, driver,
         reader;
     std::int64_t flow_count = 0;
-    for (const chip::Flow& flow : flows)
+    for (const chip::ValueFlow& flow : flows)
         flow_count += flow.on_stream ? 1 : 0;
     const std::int64_t each = flow_count == 0 ? 0 : std::max<std::int64_t>(rows_max / flow_count, 1);
-    for (const chip::Flow& flow : flows) {
+    for (const chip::ValueFlow& flow : flows) {
         if (!flow.on_stream || static_cast<std::int64_t>(chips.size()) >= rows_max)
             continue;
         for (std::int64_t i = 0; i < std::min(each, flow.drive_cycles.size()); ++i) {

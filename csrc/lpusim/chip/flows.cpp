@@ -15,10 +15,10 @@ namespace {
     return use.direction == Direction::East ? use.position : -use.position;
 }
 
-[[nodiscard]] Flow flow_of(const StreamMatch& match, const std::vector<QueueRun>& runs) {
+[[nodiscard]] ValueFlow flow_of(const StreamMatch& match, const std::vector<QueueRun>& runs) {
     const QueueRun& driver = runs[match.driver];
     const QueueRun& reader = runs[match.reader];
-    Flow flow;
+    ValueFlow flow;
     flow.driver = driver.use.queue;
     flow.driver_run = driver.run;
     flow.reader = reader.use.queue;
@@ -129,10 +129,10 @@ class Leftovers {
 
 } // namespace
 
-std::vector<Flow> flows(const Program& program, const ChipSpec& spec, const Progress& progress) {
+std::vector<ValueFlow> flows(const Program& program, const ChipSpec& spec, const Progress& progress) {
     require_legal(program, spec);
     const std::vector<QueueRun> runs = queue_runs(program, spec);
-    std::vector<Flow> found;
+    std::vector<ValueFlow> found;
     (void)match_streams(
         program, runs, spec, [&](const StreamMatch& match) { found.push_back(flow_of(match, runs)); },
         progress);

@@ -15,7 +15,7 @@ namespace lpusim::chip {
 /// Part of a run on one queue feeds part of another one. Instance by instance: what is driven at cycle key +
 /// x is read at the same key further downstream (a chained result or a column sum: in that very cycle, no
 /// stream).
-struct Flow {
+struct ValueFlow {
     QueueId driver;
     std::int64_t driver_run = 0;
     QueueId reader;
@@ -31,8 +31,8 @@ struct Flow {
 };
 
 /// All flows of a legal program. Throws ScheduleError if it is not. Cost: as `verify`, one flow a piece.
-[[nodiscard]] std::vector<Flow> flows(const Program& program, const ChipSpec& spec,
-                                      const Progress& progress = {});
+[[nodiscard]] std::vector<ValueFlow> flows(const Program& program, const ChipSpec& spec,
+                                           const Progress& progress = {});
 
 /// Legal, but hardly meant.
 struct Lint {

@@ -93,7 +93,7 @@ std::vector<QueueSpan> queue_spans(const Program& program, const ChipSpec& spec,
     return spans;
 }
 
-std::vector<SpanFlow> span_flows(const std::vector<QueueSpan>& spans, const std::vector<Flow>& flows) {
+std::vector<SpanFlow> span_flows(const std::vector<QueueSpan>& spans, const std::vector<ValueFlow>& flows) {
     constexpr std::int64_t kNotShown = -1;
     constexpr std::int64_t kShownLane = 0;
     const auto span_at = [&](const QueueId& queue, std::int64_t cycle) {
@@ -107,7 +107,7 @@ std::vector<SpanFlow> span_flows(const std::vector<QueueSpan>& spans, const std:
         return inside ? static_cast<std::int64_t>(after - 1 - spans.begin()) : kNotShown;
     };
     std::vector<SpanFlow> arrows;
-    for (const Flow& flow : flows) {
+    for (const ValueFlow& flow : flows) {
         const SpanFlow arrow{span_at(flow.driver, flow.driver_issue),
                              span_at(flow.reader, flow.reader_issue)};
         if (arrow.source == kNotShown || arrow.target == kNotShown || arrow.source == arrow.target)

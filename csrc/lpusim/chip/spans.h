@@ -40,6 +40,6 @@ struct SpanFlow {
 /// For each flow the spans of its first instance on either side, if both are shown and the value arrives in a
 /// span that begins no earlier than the one it comes from.
 [[nodiscard]] std::vector<SpanFlow> span_flows(const std::vector<QueueSpan>& spans,
-                                               const std::vector<Flow>& flows);
+                                               const std::vector<ValueFlow>& flows);
 
 } // namespace lpusim::chip
