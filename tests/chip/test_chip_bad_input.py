@@ -238,3 +238,12 @@ def test_many_runs_that_break_the_same_rule_cost_no_more_than_one():
     with pytest.raises(lpusim.ScheduleError, match=r"cycle 1: run 179999 on mem\.w\.1 .* as run 60002 on"):
         chip.verify(chip.Program.parse(first + second), SMALL)
     assert time.monotonic() - started < 10  # A scan for each of them took minutes.
+
+
+def test_many_barriers_on_one_queue_cost_no_more_than_one():
+    count = 60_000
+    text = "@7 mem.w.0 sync\n" * count + "@1000000000 vxm.0 notify\n"
+    started = time.monotonic()
+    with pytest.raises(lpusim.ScheduleError, match=r"cycle 7: run 1 on mem\.w\.0 \(sync\) .* as run 0 on"):
+        chip.verify(chip.Program.parse(text), SMALL)
+    assert time.monotonic() - started < 10

@@ -1,28 +1,9 @@
 #include "lpusim/chip/describe.h"
 
-#include <doctest/doctest.h>
-
-#include "lpusim/chip/fold.h"
-#include "lpusim/chip/text.h"
+#include "lpusim/chip/rule_test.h"
 
 namespace lpusim::chip {
 namespace {
-
-/// Two superlanes of four lanes, eleven positions (VXM at 5), four slices a side at distance 1, 1, 2, 3.
-ChipSpec small_spec() {
-    ChipSpec spec;
-    spec.superlanes = 2;
-    spec.lanes_per_superlane = 4;
-    spec.streams_per_direction = 8;
-    spec.positions = 11;
-    spec.mem_slices_per_hemisphere = 4;
-    spec.mem_words_per_slice = 16;
-    spec.mxm_load_streams = 4;
-    spec.mxm_accumulator_vectors = 4;
-    spec.vxm_alus = 4;
-    spec.mxm_activate_latency_cycles = 3;
-    return spec;
-}
 
 std::string complaint(const std::string& text) {
     const Program program = parse(text);

@@ -65,6 +65,8 @@ class QueueChecker {
                 keep_first(first_, parking.violation(ViolationClass::SyncLost, entry.first, 0));
                 continue;
             }
+            if (first_ && first_->tau <= entry.first)
+                continue; // What is parked comes later than this.
             const std::int64_t free_at = *released;
             times.for_each_touching(entry.first + 1, free_at - 1, [&](std::size_t index) {
                 const QueueRun& run = runs_[index];

@@ -1,6 +1,7 @@
 #include "lpusim/chip/lane_moves.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
 
@@ -60,21 +61,28 @@ struct LaneMover {
 
     void rotate(std::int64_t side) const {
         const std::int64_t square = side * side;
+        std::vector<std::int64_t> from(static_cast<std::size_t>(square));
         std::memset(out, 0, static_cast<std::size_t>(square * stream_bytes()));
         for (std::int64_t stream = 0; stream < square; ++stream) {
             const std::int64_t down = stream / side, right = stream % side;
+            for (std::int64_t lane = 0; lane < square; ++lane) {
+                const std::int64_t row = (lane / side + down) % side, column = (lane % side + right) % side;
+                from[static_cast<std::size_t>(lane)] = row * side + column;
+            }
             std::uint8_t* to = out + stream * stream_bytes();
             for_superlanes([&](std::int64_t at) {
-                for (std::int64_t lane = 0; lane < square; ++lane) {
-                    const std::int64_t row = (lane / side + down) % side;
-                    const std::int64_t column = (lane % side + right) % side;
-                    to[at + lane] = a[at + row * side + column];
+                for (std::size_t lane = 0; lane < from.size(); ++lane) {
+                    to[at + static_cast<std::int64_t>(lane)] = a[at + from[lane]];
                 }
             });
         }
     }
 
     void transpose() const {
+        if (lanes_per_superlane == kSide) {
+            transpose_by_shuffles();
+            return;
+        }
         for_superlanes([&](std::int64_t at) {
             for (std::int64_t stream = 0; stream < lanes_per_superlane; ++stream) {
                 std::uint8_t* to = out + stream * stream_bytes() + at;
@@ -83,6 +91,54 @@ struct LaneMover {
                 }
             }
         });
+    }
+
+    /// The published width. Streams lie far apart, often a multiple of a page, so that a cache holds few of
+    /// their lines at once: they are taken and left in whole lines.
+    void transpose_by_shuffles() const {
+        constexpr std::int64_t kLine = 64;
+        std::array<std::array<std::uint8_t, kLine>, kSide> near;
+        for (std::int64_t at = 0; at < stream_bytes(); at += kLine) {
+            const auto taken = static_cast<std::size_t>(std::min(kLine, stream_bytes() - at));
+            const std::uint8_t* from = a + at;
+            for (auto& line : near) {
+                std::memcpy(line.data(), from, taken);
+                from += stream_bytes();
+            }
+            for (std::size_t lane = 0; lane < taken; lane += kSide) {
+                std::array<std::uint8_t, kSide * kSide> square;
+                for (std::size_t row = 0; row < kSide; ++row) {
+                    std::memcpy(square.data() + row * kSide, near[row].data() + lane, kSide);
+                }
+                turn(square);
+                for (std::size_t row = 0; row < kSide; ++row) {
+                    std::memcpy(near[row].data() + lane, square.data() + row * kSide, kSide);
+                }
+            }
+            std::uint8_t* to = out + at;
+            for (const auto& line : near) {
+                std::memcpy(to, line.data(), taken);
+                to += stream_bytes();
+            }
+        }
+    }
+
+    static constexpr std::size_t kSide = 16;
+
+    /// Interleaving the halves of 2^8 bytes rotates the bits of their indices by one place; four times
+    /// exchanges the four bits of the row with those of the column.
+    static void turn(std::array<std::uint8_t, kSide * kSide>& square) {
+        std::array<std::uint8_t, kSide * kSide> shuffled;
+        const auto interleave = [](const auto& from, auto& to) {
+            for (std::size_t i = 0; i < from.size() / 2; ++i) {
+                to[2 * i] = from[i];
+                to[2 * i + 1] = from[i + from.size() / 2];
+            }
+        };
+        for (int twice = 0; twice < 2; ++twice) {
+            interleave(square, shuffled);
+            interleave(shuffled, square);
+        }
     }
 };
 

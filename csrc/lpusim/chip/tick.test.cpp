@@ -1,36 +1,18 @@
 #include "lpusim/chip/tick.h"
 
-#include <algorithm>
-#include <doctest/doctest.h>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lpusim/base/errors.h"
 #include "lpusim/chip/layout.h"
-#include "lpusim/chip/text.h"
+#include "lpusim/chip/rule_test.h"
 
 using namespace lpusim;
 using namespace lpusim::chip;
 
-/// Rules 1 to 16 of the machine, each on both sides of its edge, on a chip small enough to follow by hand:
-/// two superlanes of four lanes, eleven positions (VXM at 5), four slices a side at distance 1, 1, 2, 3.
+/// Rules 1 to 16 of the machine, each on both sides of its edge, in both engines.
 namespace {
-
-ChipSpec small_spec() {
-    ChipSpec spec;
-    spec.superlanes = 2;
-    spec.lanes_per_superlane = 4;
-    spec.streams_per_direction = 8;
-    spec.positions = 11;
-    spec.mem_slices_per_hemisphere = 4;
-    spec.mem_words_per_slice = 16;
-    spec.mxm_load_streams = 4;
-    spec.mxm_accumulator_vectors = 4;
-    spec.vxm_alus = 4;
-    spec.mxm_activate_latency_cycles = 3;
-    return spec;
-}
 
 /// A value that mem.w.3 reads at t is at the MXM at t + 3.
 ChipSpec mxm_spec() {
@@ -39,34 +21,12 @@ ChipSpec mxm_spec() {
     return spec;
 }
 
-Run run(const std::string& text, const ChipSpec& spec = small_spec(), Memory memory = {}) {
-    return tick(parse(text), spec, std::move(memory), true);
+Run run(const std::string& text, const ChipSpec& spec = small_spec(), const Memory& memory = {}) {
+    return run_both(parse(text), spec, memory);
 }
 
-/// "" if legal, otherwise "class@tau".
 std::string first_error(const std::string& text, const ChipSpec& spec = small_spec()) {
-    const Program program = parse(text);
-    const Run timed = tick(program, spec, {}, false);
-    CHECK(timed.error == tick(program, spec, {}, true).error);
-    if (!timed.error) {
-        return "";
-    }
-    constexpr const char* kNames[] = {"busy", "parked",  "lost",       "range",   "empty",
-                                      "gone", "receive", "collision",  "result",  "bank",
-                                      "held", "shadow",  "unfinished", "weights", "data"};
-    return std::string(kNames[static_cast<std::size_t>(timed.error->kind)]) + "@" +
-           std::to_string(timed.error->tau);
-}
-
-using Bytes = std::vector<std::uint8_t>;
-
-Bytes vector_at(const Memory& memory, std::int64_t slice, std::int64_t address) {
-    const std::uint8_t* bytes = memory.read(slice, address);
-    return {bytes, bytes + memory.lanes()};
-}
-
-void put(Memory& memory, std::int64_t slice, std::int64_t address, const Bytes& bytes) {
-    std::copy(bytes.begin(), bytes.end(), memory.write(slice, address));
+    return error_of(parse(text), spec);
 }
 
 } // namespace
