@@ -100,7 +100,8 @@ TEST_CASE("chips of one program have streams, queues and SRAM of their own") {
 
     // What one chip drives, the other does not see.
     CHECK(first_error(on_two_chips("@0 mem.w.3 read 0 -> e.0", "@3 mem.w.2 write 5 <- e.0")) ==
-          "cycle 3: run 1 on chip1.mem.w.2 (write 5 <- e.0) reads stream e.0, which carries nothing here; "
+          "cycle 3: run 1 on chip1.mem.w.2 (write 5 <- e.0) reads stream e.0, which carries nothing here, at "
+          "x = 3; "
           "nothing upstream ever drives it");
 }
 
