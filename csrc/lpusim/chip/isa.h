@@ -109,7 +109,7 @@ struct MxmInstall {
 /// exact int32; Fp8 sums are exact, then rounded once to fp32. Fp16 takes two planes of a hemisphere, p
 /// (even, low bytes of the weights, issues this) and p + 1 (high bytes), for mxm_fp16_cycles: each of
 /// `roundings` equal parts of the lanes is summed exactly and rounded once to fp32, then the parts are added
-/// in order.
+/// in order. On a chip with mxm_wide_accumulate floating-point sums leave the plane without any rounding.
 struct MxmActivate {
     DType dtype = DType::Int8;
     StreamRef from;
