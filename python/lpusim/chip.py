@@ -303,9 +303,9 @@ class Memory:
         self._core = core
 
     def read(self, slice_name: str, address: int, count: int = 1) -> NDArray[np.uint8]:
-        """Vectors of one slice, such as "w.3", as bytes of shape `(count, lanes)`. Unwritten SRAM is zero.
+        """Vectors of one slice, such as "w.3", as bytes of shape `(count, lanes)`: a read-only view, no copy.
 
-        Slices of other chips than the first have their chip before them: "chip1.w.3".
+        Unwritten SRAM is zero. Slices of other chips than the first have their chip before them: "chip1.w.3".
 
         Raises:
             ValueError: No such slice, chip or address, or a run without values.

@@ -110,3 +110,18 @@ def test_a_plot_draws_each_value_from_its_drive_to_its_read(tmp_path: Path) -> N
     axes.figure.savefig(tmp_path / "copy.png")
     with pytest.raises(lpusim.ScheduleError):
         chip.plot_occupancy(chip.Program.parse("@9 mem.w.3 write 0 <- w.3"), SPEC)
+
+
+def test_memory_is_read_without_a_copy_and_outlives_the_run() -> None:
+    program = chip.Program.parse("@0 vxm.0 pass int8 =7 -> e.0\n@2 mem.e.0 write 5 <- e.0")
+    vectors = chip.run(program, SPEC).memory.read("e.0", 4, 3)
+    assert vectors.base is not None
+    assert not vectors.flags.writeable
+    assert vectors.shape == (3, 320)
+    assert (vectors[1] == 7).all()
+    assert not vectors[[0, 2]].any()
+    again = chip.run(program, SPEC).memory
+    assert (
+        again.read("e.0", 4, 3).__array_interface__["data"]
+        == again.read("e.0", 4)[0].__array_interface__["data"]
+    )

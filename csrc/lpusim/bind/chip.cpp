@@ -38,9 +38,10 @@ ByteMatrix fetch(const FinishedRun& done, const chip::Program& program, const st
     return matrix;
 }
 
-/// `count` vectors from `address` of SRAM slice `index` of one chip.
-ByteMatrix read_vectors(const FinishedRun& done, const std::string& hemisphere, std::int64_t index,
+/// `count` vectors from `address` of SRAM slice `index` of one chip: a view that keeps the run alive.
+ByteMatrix read_vectors(const py::object& self, const std::string& hemisphere, std::int64_t index,
                         std::int64_t address, std::int64_t count, std::int64_t chip) {
+    auto& done = self.cast<FinishedRun&>();
     if (done.run.memory.slice_count() == 0) {
         throw ValueError("a run without values leaves no memory");
     }
@@ -64,11 +65,9 @@ ByteMatrix read_vectors(const FinishedRun& done, const std::string& hemisphere, 
     }
     const auto side = hemisphere == "w" ? chip::Hemisphere::West : chip::Hemisphere::East;
     const std::int64_t slice = chip::slice_ordinal(done.spec, side, index, chip);
-    ByteMatrix vectors({static_cast<py::ssize_t>(count), static_cast<py::ssize_t>(done.spec.lanes())});
-    for (std::int64_t i = 0; i < count; ++i) {
-        std::copy_n(done.run.memory.read(slice, address + i), done.spec.lanes(),
-                    vectors.mutable_data(static_cast<py::ssize_t>(i), 0));
-    }
+    ByteMatrix vectors({static_cast<py::ssize_t>(count), static_cast<py::ssize_t>(done.spec.lanes())},
+                       done.run.memory.whole_slice(slice) + address * done.spec.lanes(), self);
+    vectors.attr("flags").attr("writeable") = false;
     return vectors;
 }
 

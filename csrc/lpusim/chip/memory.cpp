@@ -2,23 +2,31 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 
 #include "lpusim/base/integers.h"
 
 namespace lpusim::chip {
 
 Memory::Memory(const ChipSpec& spec, std::int64_t chips)
-    : lanes_(spec.lanes()), words_(spec.mem_words_per_slice), pages_per_slice_(div_ceil(words_, kPageWords)),
-      pages_(static_cast<std::size_t>(chips * spec.mem_slices() * pages_per_slice_)),
-      zeros_(static_cast<std::size_t>(kPageWords * lanes_)) {}
+    : lanes_(spec.lanes()), words_(spec.mem_words_per_slice),
+      slices_(static_cast<std::size_t>(chips * spec.mem_slices())),
+      zeros_(static_cast<std::size_t>(kBlockWords * lanes_)) {}
 
 Memory::Memory(const Memory& other)
-    : lanes_(other.lanes_), words_(other.words_), pages_per_slice_(other.pages_per_slice_),
-      pages_(other.pages_.size()), zeros_(other.zeros_) {
-    for (std::size_t i = 0; i < pages_.size(); ++i) {
-        if (other.pages_[i]) {
-            pages_[i] = std::make_unique<std::uint8_t[]>(zeros_.size());
-            std::copy_n(other.pages_[i].get(), zeros_.size(), pages_[i].get());
+    : lanes_(other.lanes_), words_(other.words_), slices_(other.slices_.size()), zeros_(other.zeros_) {
+    const auto bytes_before = static_cast<std::size_t>(kBlockWords * lanes_);
+    for (std::size_t at = 0; at < slices_.size(); ++at) {
+        const Slice& from = other.slices_[at];
+        if (!from.bytes)
+            continue;
+        Slice& to = allocated(static_cast<std::int64_t>(at));
+        to.written = from.written;
+        for (std::size_t block = 0; block < from.written.size(); ++block) {
+            if (from.written[block]) {
+                std::copy_n(from.bytes.get() + block * bytes_before, block_bytes(block),
+                            to.bytes.get() + block * bytes_before);
+            }
         }
     }
 }
@@ -29,40 +37,60 @@ Memory& Memory::operator=(const Memory& other) {
     return *this;
 }
 
-std::int64_t Memory::slice_count() const {
-    return pages_per_slice_ == 0 ? 0 : static_cast<std::int64_t>(pages_.size()) / pages_per_slice_;
+Memory::Slice& Memory::allocated(std::int64_t slice) {
+    Slice& found = slices_[static_cast<std::size_t>(slice)];
+    if (!found.bytes) {
+        found.bytes.reset(static_cast<std::uint8_t*>(
+            std::calloc(static_cast<std::size_t>(words_), static_cast<std::size_t>(lanes_))));
+        if (!found.bytes)
+            throw std::bad_alloc();
+        found.written.resize(static_cast<std::size_t>(div_ceil(words_, kBlockWords)));
+    }
+    return found;
 }
 
-const Memory::Page& Memory::page(std::int64_t slice, std::int64_t address) const {
-    assert(address >= 0 && address < words_);
-    return pages_[static_cast<std::size_t>(slice * pages_per_slice_ + address / kPageWords)];
+/// The last block of a slice may be short.
+std::size_t Memory::block_bytes(std::size_t block) const {
+    const std::int64_t first = static_cast<std::int64_t>(block) * kBlockWords;
+    return static_cast<std::size_t>(std::min(kBlockWords, words_ - first) * lanes_);
+}
+
+const std::uint8_t* Memory::block_of(const Slice& slice, std::size_t block) const {
+    const bool written = slice.bytes && slice.written[block];
+    return written ? slice.bytes.get() + block * static_cast<std::size_t>(kBlockWords * lanes_)
+                   : zeros_.data();
 }
 
 const std::uint8_t* Memory::read(std::int64_t slice, std::int64_t address) const {
-    const Page& found = page(slice, address);
-    return found ? found.get() + address % kPageWords * lanes_ : zeros_.data();
+    assert(address >= 0 && address < words_);
+    const Slice& found = slices_[static_cast<std::size_t>(slice)];
+    return found.bytes ? found.bytes.get() + address * lanes_ : zeros_.data();
 }
 
 std::uint8_t* Memory::write(std::int64_t slice, std::int64_t address) {
-    auto& found = const_cast<Page&>(page(slice, address));
-    if (!found) {
-        found = std::make_unique<std::uint8_t[]>(zeros_.size());
-    }
-    return found.get() + address % kPageWords * lanes_;
+    assert(address >= 0 && address < words_);
+    Slice& found = allocated(slice);
+    found.written[static_cast<std::size_t>(address / kBlockWords)] = true;
+    return found.bytes.get() + address * lanes_;
+}
+
+const std::uint8_t* Memory::whole_slice(std::int64_t slice) {
+    return allocated(slice).bytes.get();
 }
 
 bool operator==(const Memory& a, const Memory& b) {
-    if (a.lanes_ != b.lanes_ || a.words_ != b.words_ || a.pages_.size() != b.pages_.size()) {
+    if (a.lanes_ != b.lanes_ || a.words_ != b.words_ || a.slices_.size() != b.slices_.size()) {
         return false;
     }
-    for (std::size_t i = 0; i < a.pages_.size(); ++i) {
-        if (!a.pages_[i] && !b.pages_[i]) {
-            continue;
-        }
-        const std::uint8_t* left = a.pages_[i] ? a.pages_[i].get() : a.zeros_.data();
-        const std::uint8_t* right = b.pages_[i] ? b.pages_[i].get() : b.zeros_.data();
-        if (!std::equal(left, left + a.zeros_.size(), right)) {
-            return false;
+    for (std::size_t at = 0; at < a.slices_.size(); ++at) {
+        const Memory::Slice& left = a.slices_[at];
+        const Memory::Slice& right = b.slices_[at];
+        for (std::size_t block = 0; block < std::max(left.written.size(), right.written.size()); ++block) {
+            const std::uint8_t* one = a.block_of(left, block);
+            const std::uint8_t* other = b.block_of(right, block);
+            if (one != other && !std::equal(one, one + a.block_bytes(block), other)) {
+                return false;
+            }
         }
     }
     return true;

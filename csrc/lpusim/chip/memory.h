@@ -1,17 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "lpusim/chip/spec.h"
 
 namespace lpusim::chip {
 
-/// The SRAM of one chip, or of several. Unwritten vectors read as zero and cost nothing until they are
-/// written. Preconditions everywhere: slice < chips * mem_slices (see slice_ordinal), address <
-/// mem_words_per_slice, in range.
+/// The SRAM of one chip, or of several. Unwritten vectors read as zero. The vectors of a slice lie one after
+/// the other; a slice costs memory only where it is written. Preconditions everywhere: slice < chips *
+/// mem_slices (see slice_ordinal), address < mem_words_per_slice, in range.
 class Memory {
   public:
     Memory() = default;
@@ -23,29 +23,43 @@ class Memory {
     ~Memory() = default;
 
     [[nodiscard]] std::int64_t lanes() const { return lanes_; }
-    [[nodiscard]] std::int64_t slice_count() const;
+    [[nodiscard]] std::int64_t slice_count() const { return static_cast<std::int64_t>(slices_.size()); }
     [[nodiscard]] std::int64_t words_per_slice() const { return words_; }
 
-    /// One vector of lanes() bytes; valid until the next write.
+    /// One vector of lanes() bytes; where the slice is written, all vectors that follow it too. Valid until
+    /// the next write to the slice.
     [[nodiscard]] const std::uint8_t* read(std::int64_t slice, std::int64_t address) const;
     /// One vector to be filled; what was there before is kept until overwritten. Valid until this Memory
     /// moves.
     [[nodiscard]] std::uint8_t* write(std::int64_t slice, std::int64_t address);
+    /// The whole slice, words_per_slice() vectors, written or not. Valid until this Memory moves.
+    [[nodiscard]] const std::uint8_t* whole_slice(std::int64_t slice);
 
-    /// Equal vectors everywhere; an unwritten vector equals a written zero.
+    /// Equal vectors everywhere; an unwritten vector equals a written zero. Cost: the blocks that were
+    /// written.
     friend bool operator==(const Memory& a, const Memory& b);
 
   private:
-    static constexpr std::int64_t kPageWords = 64;
-    using Page = std::unique_ptr<std::uint8_t[]>;
+    /// Words that are remembered as written together.
+    static constexpr std::int64_t kBlockWords = 64;
 
-    [[nodiscard]] const Page& page(std::int64_t slice, std::int64_t address) const;
+    struct Free {
+        void operator()(std::uint8_t* bytes) const { std::free(bytes); }
+    };
+    /// Zero pages that nobody touches cost an operating system nothing.
+    struct Slice {
+        std::unique_ptr<std::uint8_t[], Free> bytes;
+        std::vector<bool> written; ///< by block
+    };
+
+    [[nodiscard]] Slice& allocated(std::int64_t slice);
+    [[nodiscard]] std::size_t block_bytes(std::size_t block) const;
+    [[nodiscard]] const std::uint8_t* block_of(const Slice& slice, std::size_t block) const;
 
     std::int64_t lanes_ = 0;
     std::int64_t words_ = 0;
-    std::int64_t pages_per_slice_ = 0;
-    std::vector<Page> pages_;
-    std::vector<std::uint8_t> zeros_; ///< one page of them, what unwritten pages read as
+    std::vector<Slice> slices_;
+    std::vector<std::uint8_t> zeros_; ///< one block of them
 };
 
 } // namespace lpusim::chip

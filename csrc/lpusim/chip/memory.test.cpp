@@ -26,3 +26,21 @@ TEST_CASE("a copy is its own memory") {
     memory = std::move(copy);
     CHECK(memory.read(3, 64)[0] == 8);
 }
+
+TEST_CASE("a slice is one row of vectors, whether written or not") {
+    ChipSpec spec;
+    spec.mem_words_per_slice = 200; // Three blocks and a short one.
+    Memory memory(spec);
+    CHECK(memory.whole_slice(1)[199 * 320 + 319] == 0);
+    memory.write(1, 199)[319] = 9;
+    CHECK(memory.whole_slice(1)[199 * 320 + 319] == 9);
+    CHECK(memory.read(1, 0) + 199 * 320 == memory.read(1, 199));
+    // Looking at a slice does not make it different.
+    Memory other(spec);
+    other.write(1, 199)[319] = 9;
+    CHECK(memory == other);
+    const Memory copy = memory;
+    CHECK(copy == other);
+    other.write(1, 150)[0] = 1;
+    CHECK(!(copy == other));
+}
