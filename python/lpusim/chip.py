@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accounting",
+    "AttentionPlan",
     "ChipSpec",
     "Lint",
     "Memory",
@@ -60,10 +61,13 @@ __all__ = [
     "Tensor",
     "VectorCount",
     "Verification",
+    "attention",
     "gelu",
     "gemm",
+    "kv_append",
     "layernorm",
     "lint",
+    "plan_attention",
     "plot_occupancy",
     "pointwise",
     "pointwise_add",
@@ -571,6 +575,12 @@ def pointwise_add(spec: ChipSpec, vectors: int) -> Program:
 
 
 # At the end: these modules build on the classes above.
+from lpusim._chip_attention import (  # noqa: E402
+    AttentionPlan,
+    attention,
+    kv_append,
+    plan_attention,
+)
 from lpusim._chip_kernels import (  # noqa: E402
     gelu,
     layernorm,

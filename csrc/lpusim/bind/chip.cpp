@@ -199,6 +199,7 @@ void bind_chip(py::module_& core) {
     bind_spec(room);
     bind_program(room);
     bind_run(room);
+    bind_chip_attention(room);
     bind_chip_values(room);
     room.def("run", &run_program, py::arg("program"), py::arg("spec"), py::kw_only(), py::arg("inputs"),
              py::arg("engine"), py::arg("values"), py::arg("progress") = py::none(),

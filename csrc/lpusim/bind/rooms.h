@@ -11,6 +11,7 @@ namespace py = pybind11;
 void bind_base(py::module_& core);
 void bind_chip(py::module_& core);
 /// Called by bind_chip with its own module.
+void bind_chip_attention(py::module_& chip_room);
 void bind_chip_values(py::module_& chip_room);
 void bind_net(py::module_& core);
 void bind_moe(py::module_& core);

@@ -65,6 +65,29 @@ TEST_CASE("a sum of vectors takes one cycle a vector beyond its latency") {
     CHECK(done.cycles < vectors + 16);
 }
 
+TEST_CASE("a piece may lie in other lanes; the rest of its vectors is zero") {
+    const ChipSpec spec = small_spec(); // 8 lanes
+    Tensor tensor{"a", Tensor::Role::Input, DType::Int8, 2, 3, false, 3, {}};
+    TensorPiece piece{Hemisphere::West, 4, 0, 0, 0, {{2, 1, 0, 0, 1}}};
+    piece.lane = 5;
+    tensor.pieces = {piece};
+    const std::array<std::uint8_t, 6> matrix{1, 2, 3, 4, 5, 6};
+    Memory memory(spec);
+    memory.write(4, 1)[0] = 9;
+    store_tensor(tensor, spec, memory, matrix.data(), 6);
+    const std::array<std::uint8_t, 8> second{0, 0, 0, 0, 0, 4, 5, 6};
+    CHECK(std::equal(second.begin(), second.end(), memory.read(4, 1)));
+    std::array<std::uint8_t, 6> back{};
+    fetch_tensor(tensor, spec, memory, back.data(), 6);
+    CHECK(back == matrix);
+    Program program;
+    program.tensors = {tensor};
+    CHECK_NOTHROW(validate(program, spec)); // Lanes 5 to 7 are the last three.
+    program.tensors[0].pieces[0].lane = 6;
+    CHECK_THROWS_WITH_AS(validate(program, spec), "tensor a: a piece of 3 lanes starts at lane 0 to 5, got 6",
+                         ValueError);
+}
+
 TEST_CASE("a tensor of another size is refused, and an unknown name lists the known ones") {
     const ChipSpec spec = small_spec();
     const Program program = pointwise_add(spec, 2);

@@ -471,6 +471,10 @@ void check_tensor(const Tensor& tensor, std::int64_t chips, const ChipSpec& spec
             return "the bytes of an element are from 1 to " + std::to_string(spec.mem_slices_per_hemisphere) +
                    " slices apart, got " + std::to_string(piece.byte_slices);
         });
+        need(piece.lane >= 0 && piece.lane <= spec.lanes() - tensor.lanes, [&] {
+            return "a piece of " + std::to_string(tensor.lanes) + " lanes starts at lane 0 to " +
+                   std::to_string(spec.lanes() - tensor.lanes) + ", got " + std::to_string(piece.lane);
+        });
         std::int64_t slice_low = piece.slice,
                      slice_high = piece.slice + (dtype_bytes(tensor.dtype) - 1) * piece.byte_slices;
         std::int64_t address_low = piece.address, address_high = piece.address;

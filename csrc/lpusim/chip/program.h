@@ -30,12 +30,13 @@ struct TensorPiece {
     std::vector<TensorLoop> loops;
     std::int64_t chip = 0;
     std::int64_t byte_slices = 1; ///< from one byte of an element to the next
+    std::int64_t lane = 0;        ///< of a vector's first element
 
     friend bool operator==(const TensorPiece&, const TensorPiece&) = default;
 };
 
-/// A named matrix and where its vectors live. Lane l of a vector holds row + l (`lanes_along_rows`) or column
-/// + l; what falls outside rows x columns is padding: written as zero, ignored when read. Byte b of a wider
+/// A named matrix and where its vectors live. Lane `lane` + l of a vector holds row + l (`lanes_along_rows`)
+/// or column + l, for l < lanes; all else is padding: written as zero, ignored when read. Byte b of a wider
 /// element is in slice + b * byte_slices. Pieces may repeat elements (copies): all are written, the last one
 /// is read. A constant brings its own `data`, row-major and little-endian, which is in SRAM before cycle 0.
 struct Tensor {

@@ -91,9 +91,10 @@ void store_tensor(const Tensor& tensor, const ChipSpec& spec, Memory& memory, co
             const Elements elements = elements_at(tensor, place);
             for (std::int64_t byte = 0; byte < width; ++byte) {
                 std::uint8_t* vector = memory.write(place.slice + byte * piece.byte_slices, place.address);
-                std::fill(vector + elements.count, vector + memory.lanes(), std::uint8_t{0});
+                std::fill_n(vector, memory.lanes(), std::uint8_t{0});
                 for (std::int64_t lane = 0; lane < elements.count; ++lane) {
-                    vector[lane] = matrix[(elements.first + lane * elements.step) * width + byte];
+                    vector[piece.lane + lane] =
+                        matrix[(elements.first + lane * elements.step) * width + byte];
                 }
             }
         });
@@ -112,7 +113,8 @@ void fetch_tensor(const Tensor& tensor, const ChipSpec& spec, const Memory& memo
                 const std::uint8_t* vector =
                     memory.read(place.slice + byte * piece.byte_slices, place.address);
                 for (std::int64_t lane = 0; lane < elements.count; ++lane) {
-                    matrix[(elements.first + lane * elements.step) * width + byte] = vector[lane];
+                    matrix[(elements.first + lane * elements.step) * width + byte] =
+                        vector[piece.lane + lane];
                 }
             }
         });

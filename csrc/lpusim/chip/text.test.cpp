@@ -20,6 +20,8 @@ std::string complaint(const std::string& text) {
 
 constexpr const char* kEverything = R"(tensor a input int8 3 x 300 lanes 320 columns
 piece w.8 address 0 row 0 column 0 loop 3 row 1 address 1 loop 2 column 320 slice 1
+tensor b input fp16 3 x 8 lanes 8 columns
+piece e.2 address 5 row 0 column 0 byte_slices 4 lane 40 loop 3 row 1 address 1
 tensor c output int32 3 x 8 lanes 8 rows
 @0 mem.w.12..27 read 100 -> w.0 each cycles -1 address 2 stream 1 follow w repeat 4 every 30 address 20 repeat 20 every 1 address 1
 @9 mem.e.3 read 5 -> w.2 write 7 <- e.4 repeat 2 every 3 address 1 write_address -1

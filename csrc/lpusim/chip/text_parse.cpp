@@ -181,6 +181,7 @@ class Parser {
         line.expect("column");
         parsed.column = line.integer("a column");
         static_cast<void>(field(line, "byte_slices", parsed.byte_slices));
+        static_cast<void>(field(line, "lane", parsed.lane));
         while (line.take("loop")) {
             TensorLoop loop;
             loop.count = line.integer("a count");

@@ -176,7 +176,8 @@ std::string tensor_text(const Tensor& tensor) {
         text += std::string("piece ") + place(piece.hemisphere, piece.slice) + " address " +
                 number(piece.address) + std::string(" row ") + number(piece.row) + " column " +
                 number(piece.column) +
-                (piece.byte_slices == 1 ? "" : std::string(" byte_slices ") + number(piece.byte_slices));
+                (piece.byte_slices == 1 ? "" : std::string(" byte_slices ") + number(piece.byte_slices)) +
+                optional_field("lane", piece.lane);
         for (const TensorLoop& loop : piece.loops) {
             text += std::string(" loop ") + number(loop.count) + optional_field("row", loop.row_stride) +
                     optional_field("column", loop.column_stride) +
