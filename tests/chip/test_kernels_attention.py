@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 import lpusim
 from lpusim import _core, chip
@@ -110,6 +112,25 @@ def test_attention_gives_the_promised_bits_and_is_near_to_exact_softmax(spec, si
     np.testing.assert_array_equal(out, want.astype(out.dtype))
     largest = np.abs(inputs["v"].astype(float)).max()
     np.testing.assert_allclose(out, exact(**inputs, **sizes, causal=causal), rtol=0, atol=2**-9 * largest)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seen=st.tuples(st.integers(1, 20), st.integers(1, 20)).map(sorted),
+    kv_heads=st.integers(1, 4),
+    shared=st.integers(1, 3),
+    qk_dim=st.integers(1, 20),
+    v_dim=st.integers(1, 14),
+    causal=st.booleans(),
+)
+def test_any_small_shape_gives_the_promised_bits(seen, kv_heads, shared, qk_dim, v_dim, causal):
+    sizes = shape(*seen, kv_heads * shared, kv_heads, qk_dim, v_dim)
+    inputs = operands(8, **sizes)
+    plan = chip.plan_attention(SMALL, **sizes, causal=causal)
+    done = chip.run(chip.attention(SMALL, **sizes, causal=causal), SMALL, inputs)
+    want = promised(plan, **inputs, **sizes, causal=causal)
+    np.testing.assert_array_equal(done.outputs["out"], want.astype(np.float16))
+    assert done.cycles == plan.cycles
 
 
 def test_both_engines_agree():

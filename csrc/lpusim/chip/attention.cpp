@@ -205,58 +205,66 @@ class SideBuilder {
 
     /// The greatest score of each lane over the tiles of a row.
     void maxima() {
-        for_blocks(round_->maxima_cycle, [&](const AttentionBlock& block, std::int64_t cycle,
-                                             const auto& rows) {
-            const std::int64_t row = block.first * plan_.rows;
-            emit_.read_in(AttentionWork::scores, row, 0, cycle,
-                          rows(unit_words()) + Loops{{block.tiles, timing_.alu(), rows_}});
-            fold_tiles(2, cycle, block.tiles, rows(0),
-                       {VxmOp::Pass, DType::Fp32, DType::Fp32, emit_.taken(0), {}, {}},
-                       {VxmOp::Max, DType::Fp32, DType::Fp32, emit_.taken(0), emit_.chained(2), {}},
-                       emit_.out(0));
-            const SliceGroup group = timing_.lane_source(0);
-            emit_.write(group, maxima_word(group) + row, 0, cycle + block.tiles * timing_.alu(), rows(rows_));
-        });
-    }
-
-    [[nodiscard]] std::int64_t maxima_word(SliceGroup group) const {
-        return group.first == AttentionWork::spare.first ? work_.spare_word : 0;
+        for_blocks(
+            round_->maxima_cycle, [&](const AttentionBlock& block, std::int64_t cycle, const auto& rows) {
+                const std::int64_t row = block.first * plan_.rows;
+                emit_.read_in(AttentionWork::scores, row, 0, cycle,
+                              rows(unit_words()) + Loops{{block.tiles, timing_.alu(), rows_}});
+                fold_tiles(2, cycle, block.tiles, rows(0),
+                           {VxmOp::Pass, DType::Fp32, DType::Fp32, emit_.taken(0), {}, {}},
+                           {VxmOp::Max, DType::Fp32, DType::Fp32, emit_.taken(0), emit_.chained(2), {}},
+                           emit_.out(0));
+                emit_.write(AttentionWork::lane_maxima, work_.row_word + row, 0,
+                            cycle + block.tiles * timing_.alu(), rows(rows_));
+            });
     }
 
     /// The greatest lane of each row, on every lane: each trip compares a vector with copies of it, rotated
     /// by 1 and 2, then 3 and 6, then 9 and 18 lanes and so on. A lane may count twice; the maximum is the
-    /// same. Results take other streams than what is on its way to the SXM from slices further in or out.
+    /// same. The result goes straight into the next trip.
     void lanes() {
-        const std::int64_t copies = timing_.lane_copies();
-        const Loops rows{{units_ * rows_, 1, 1}};
-        std::int64_t cycle = round_->lanes_cycle;
-        for (std::int64_t trip = 0; trip < timing_.lane_trips(); ++trip) {
-            const SliceGroup from = timing_.lane_source(trip), into = timing_.lane_source(trip + 1);
-            emit_.read_out(from, maxima_word(from), 0, timing_.sxm_hops(), cycle, rows);
-            for (std::int64_t copy = 0; copy < copies; ++copy) {
-                const std::int64_t map = copy == 0 ? 0 : 1 + trip * (copies - 1) + copy - 1;
-                for (std::int64_t byte = 0; byte < 4; ++byte) {
-                    emit_.run(Unit::Sxm, 4 * copy + byte, cycle,
-                              SxmMove{SxmOp::Permute, map, emit_.out(byte), {}, emit_.in(4 * copy + byte)},
-                              in_place(rows));
+        const std::int64_t rows = units_ * rows_, together = timing_.lane_trip();
+        lanes(round_->lanes_cycle, 0, rows / together, together);
+        lanes(round_->lanes_cycle + rows / together * timing_.lane_trips() * together,
+              rows / together * together, 1, rows % together);
+    }
+
+    /// `rows` at a time, from `row` on.
+    void lanes(std::int64_t cycle, std::int64_t row, std::int64_t times, std::int64_t rows) {
+        if (times < 1 || rows < 1) {
+            return;
+        }
+        const std::int64_t copies = timing_.lane_copies(), trips = timing_.lane_trips();
+        const Loops once{{times, trips * timing_.lane_trip(), rows}, {rows, 1, 1}};
+        const Loops every{
+            {times, trips * timing_.lane_trip(), 0}, {trips, timing_.lane_trip(), 0}, {rows, 1, 0}};
+        emit_.read_out(AttentionWork::lane_maxima, work_.row_word + row, 0, timing_.sxm_hops(), cycle, once);
+        for (std::int64_t byte = 0; byte < 4; ++byte) {
+            const auto move = [&](std::int64_t copy, std::int64_t map, std::int64_t at, const Loops& loops) {
+                emit_.run(Unit::Sxm, 4 * copy + byte, at,
+                          SxmMove{SxmOp::Permute, map, emit_.out(byte), {}, emit_.in(4 * copy + byte)},
+                          in_place(loops));
+            };
+            move(0, 0, cycle, every);
+            for (std::int64_t trip = 0; trip < trips; ++trip) {
+                for (std::int64_t copy = 1; copy < copies; ++copy) {
+                    move(copy, trip * (copies - 1) + copy, cycle + trip * timing_.lane_trip(), once);
                 }
             }
-            const std::int64_t arrives = cycle + spec_.sxm_permute_latency_cycles + timing_.sxm_hops();
-            VxmCompute pair{VxmOp::Max, DType::Fp32, DType::Fp32, emit_.taken(0), emit_.taken(4), {}};
-            if (copies == 2) {
-                pair.to = emit_.out(4);
-            }
-            emit_.vxm(0, arrives, pair, rows);
-            if (copies > 2) {
-                emit_.vxm(1, arrives, {VxmOp::Pass, DType::Fp32, DType::Fp32, emit_.taken(8), {}, {}}, rows);
-                emit_.vxm(
-                    2, arrives + timing_.alu(),
-                    {VxmOp::Max, DType::Fp32, DType::Fp32, emit_.chained(0), emit_.chained(1), emit_.out(4)},
-                    rows);
-            }
-            emit_.write(into, maxima_word(into), 4, cycle + timing_.lane_latency(), rows);
-            cycle += timing_.lane_trip(trip, round_->units * rows_);
         }
+        const std::int64_t arrives = cycle + spec_.sxm_permute_latency_cycles + timing_.sxm_hops();
+        const DType wide = DType::Fp32;
+        VxmCompute pair{VxmOp::Max, wide, wide, emit_.taken(0), emit_.taken(4), {}};
+        if (copies > 2) {
+            emit_.vxm(1, arrives, {VxmOp::Pass, wide, wide, emit_.taken(8), {}, {}}, every);
+            emit_.vxm(2, arrives + timing_.alu(),
+                      {VxmOp::Max, wide, wide, emit_.chained(0), emit_.chained(1), emit_.out(0)}, every);
+        } else {
+            pair.to = emit_.out(0);
+        }
+        emit_.vxm(0, arrives, pair, every);
+        emit_.write(AttentionWork::maxima, row, 0,
+                    cycle + (trips - 1) * timing_.lane_trip() + timing_.lane_latency(), once);
     }
 
     /// Probabilities, fp16, and their sums over the tiles.
@@ -294,7 +302,7 @@ class SideBuilder {
                        {VxmOp::Add, wide, wide, emit_.chained(5), emit_.chained(4), {}}, {});
             const std::int64_t sum = cycle + timing_.sum_issue() + (block.tiles - 1) * timing_.alu();
             emit_.vxm(6, sum, {VxmOp::Convert, wide, half, emit_.chained(5), {}, emit_.out(2)}, rows(0));
-            emit_.write(AttentionWork::extra, work_.sum_word + row, 2, sum + timing_.alu(), rows(rows_));
+            emit_.write(AttentionWork::extra, work_.row_word + row, 2, sum + timing_.alu(), rows(rows_));
         });
     }
 
@@ -303,7 +311,7 @@ class SideBuilder {
         const Loops rows{{units_ * rows_, timing_.row_cycles(), 1}};
         const std::int64_t cycle = round_->sums_cycle;
         load(kv_.ones_word, kv_.v_loads, cycle, {});
-        activate(AttentionWork::extra, work_.sum_word, cycle, rows);
+        activate(AttentionWork::extra, work_.row_word, cycle, rows);
         accumulate(cycle, 0, true, true, in_place(rows));
         const std::int64_t arrives = cycle + timing_.sums_latency();
         const DType wide = DType::Fp32;

@@ -16,14 +16,13 @@ struct AttentionWork {
     static constexpr SliceGroup scores{0, 4};
     static constexpr SliceGroup maxima{4, 4}; ///< of rows; later 1 / sum
     static constexpr SliceGroup probabilities{8, 2};
-    static constexpr SliceGroup extra{10, 2}; ///< mask; sums of probabilities; fp16 outputs
-    static constexpr SliceGroup spare{8, 4};  ///< both: maxima take turns between here and `maxima`
+    static constexpr SliceGroup extra{10, 2};      ///< mask; sums of probabilities; fp16 outputs
+    static constexpr SliceGroup lane_maxima{8, 4}; ///< both: maxima before lanes are compared
     static constexpr SliceGroup queries{12, 2};
 
     bool every_mask = false; ///< one for each number of keys that a tile may show, else two
     std::int64_t mask_words = 0;
-    std::int64_t sum_word = 0; ///< in `extra`
-    std::int64_t spare_word = 0;
+    std::int64_t row_word = 0; ///< behind it: maxima before lanes are compared; later sums of probabilities
     SliceGroup out;
     std::int64_t out_word = 0;
 
@@ -91,17 +90,17 @@ struct AttentionTiming {
     /// Copies of a vector that are compared in one trip.
     [[nodiscard]] std::int64_t lane_copies() const;
     [[nodiscard]] std::int64_t lane_trips() const;
-    /// From a vector at the SXM to its maximum with the copies driven.
+    /// From a vector at the SXM to its maximum with the copies driven, and back at the SXM.
     [[nodiscard]] std::int64_t lane_latency() const {
         return spec.sxm_permute_latency_cycles + sxm_hops() + (lane_copies() > 2 ? 2 : 1) * alu();
     }
-    /// Where trip `trip` reads its maxima: the last one writes to `maxima`.
-    [[nodiscard]] SliceGroup lane_source(std::int64_t trip) const {
-        return (lane_trips() - trip) % 2 == 0 ? AttentionWork::maxima : AttentionWork::spare;
-    }
-    /// From the first of `rows` vectors of a trip at the SXM to the first of the next trip.
-    [[nodiscard]] std::int64_t lane_trip(std::int64_t trip, std::int64_t rows) const {
-        return rows - 1 + lane_latency() + out_at(sxm_hops(), lane_source(trip + 1));
+    [[nodiscard]] std::int64_t lane_trip() const { return lane_latency() + sxm_hops(); }
+    /// From the first of `rows` vectors at the SXM to the last result driven. As many vectors as a trip takes
+    /// cycles go round together, then the next ones.
+    [[nodiscard]] std::int64_t lane_cycles(std::int64_t rows) const {
+        const std::int64_t together = (rows - 1) / lane_trip();
+        return together * lane_trips() * lane_trip() + (rows - 1) % lane_trip() +
+               (lane_trips() - 1) * lane_trip() + lane_latency();
     }
     /// From the result of the VXM's output phase to the last write it makes.
     [[nodiscard]] std::int64_t output_latency(DType output) const {

@@ -30,8 +30,8 @@ std::int64_t AttentionTiming::lane_copies() const {
 }
 
 std::int64_t AttentionTiming::lane_trips() const {
-    std::int64_t trips = 0;
-    for (std::int64_t reach = 1; reach < spec.lanes(); reach *= lane_copies()) {
+    std::int64_t trips = 1;
+    for (std::int64_t reach = lane_copies(); reach < spec.lanes(); reach *= lane_copies()) {
         ++trips;
     }
     return trips;
@@ -69,8 +69,7 @@ AttentionWork work_of(const AttentionPlan& plan, const ChipSpec& spec) {
     work.out = shape.output == DType::Fp16 ? AttentionWork::extra : AttentionWork::scores;
     const std::int64_t extra_words = work.mask_words + (shape.output == DType::Fp16 ? out_words : 0);
     work.out_word = shape.output == DType::Fp16 ? work.mask_words : spec.mem_words_per_slice - out_words;
-    work.sum_word = extra_words;
-    work.spare_word = extra_words + (spec.mem_words_per_slice - extra_words) / 2;
+    work.row_word = extra_words;
     return work;
 }
 
@@ -143,11 +142,10 @@ class Planner {
         const std::int64_t query_words =
             checked_multiply(units * kv.k_steps, checked_multiply(shape.queries, plan_.rows));
         const std::int64_t score_words = shape.output == DType::Fp16 ? words : work.out_word;
-        const std::int64_t row_words = std::min(score_words / tiles, words - work.spare_word);
-        const std::int64_t rows_max = std::min(row_words, work.spare_word - work.sum_word);
+        const std::int64_t rows_max = std::min(score_words / tiles, words - work.row_word);
         if (query_words > words || rows_max < plan_.rows) {
-            const std::int64_t needed = std::max(
-                {query_words, plan_.rows * tiles + words - score_words, work.sum_word + 2 * plan_.rows});
+            const std::int64_t needed =
+                std::max({query_words, plan_.rows * tiles + words - score_words, work.row_word + plan_.rows});
             const std::int64_t slice_bytes = 2 * kAttentionWorkSlices * spec_.lanes();
             throw CapacityError("attention of " + std::to_string(shape.queries) + " queries to " +
                                     std::to_string(shape.context) + " keys needs " + std::to_string(needed) +
@@ -217,18 +215,14 @@ class Planner {
                                     timing_.sums_latency() + timing_.alu(); // driven
         round.maxima_cycle = scored + timing_.back_at_vxm(AttentionWork::scores);
         const std::int64_t maxima = round.maxima_cycle + row_tiles * timing_.alu();
-        round.lanes_cycle = maxima + timing_.out_at(timing_.sxm_hops(), timing_.lane_source(0));
-        std::int64_t trip_cycle = round.lanes_cycle;
-        for (std::int64_t trip = 0; trip + 1 < timing_.lane_trips(); ++trip) {
-            trip_cycle += timing_.lane_trip(trip, rows);
-        }
-        round.powers_cycle =
-            trip_cycle + rows - 1 + timing_.lane_latency() + timing_.back_at_vxm(AttentionWork::maxima);
+        round.lanes_cycle = maxima + timing_.out_at(timing_.sxm_hops(), AttentionWork::lane_maxima);
+        const std::int64_t compared = round.lanes_cycle + timing_.lane_cycles(rows);
+        round.powers_cycle = compared + timing_.back_at_vxm(AttentionWork::maxima);
         const std::int64_t summed =
             round.powers_cycle + (row_tiles - 1) * timing_.alu() + timing_.sum_issue() + timing_.alu();
-        // Columns of ones pass where the last trip's vectors went.
+        // Columns of ones come after the last results, which pass the MXM.
         round.sums_cycle = std::max(summed + timing_.out_at(timing_.mxm_hops(), AttentionWork::extra),
-                                    trip_cycle + rows + 1 + timing_.load_lead(kv.v_loads));
+                                    compared + timing_.mxm_hops() + 1 + timing_.load_lead(kv.v_loads));
         // All reciprocals are stored before the first is read.
         const std::int64_t reciprocals = (rows - 1) * timing_.row_cycles() + timing_.function() +
                                          timing_.alu() + timing_.back_at_vxm(AttentionWork::maxima);

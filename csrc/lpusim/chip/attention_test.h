@@ -31,6 +31,34 @@ inline ChipSpec small_attention_spec() {
     return spec;
 }
 
+/// The small chip with other latencies, queues and streams, one or two at a time.
+inline std::vector<ChipSpec> other_attention_specs() {
+    std::vector<ChipSpec> specs(12, small_attention_spec());
+    specs[0].mxm_fp16_cycles = 1;
+    specs[1].mxm_fp16_cycles = 5;
+    specs[2].vxm_alu_latency_cycles = 3;
+    specs[3].vxm_function_latency_cycles = 1;
+    specs[4].mem_read_latency_cycles = 5;
+    specs[4].mem_write_latency_cycles = 0;
+    specs[5].mxm_load_latency_cycles = 0;
+    specs[5].mxm_install_latency_cycles = 0;
+    specs[6].mxm_load_latency_cycles = 4;
+    specs[6].mxm_install_latency_cycles = 3;
+    specs[7].sxm_permute_latency_cycles = 2;
+    specs[7].sxm_queues_per_hemisphere = 8;
+    specs[8].streams_per_direction = 32;
+    specs[8].mem_slices_per_hemisphere = 44;
+    specs[8].mem_banks_per_slice = 1;
+    specs[9].positions = 45;
+    specs[9].mxm_planes_per_hemisphere = 4;
+    specs[10].lanes_per_superlane = 5; // Tiles of nine keys.
+    specs[11].positions = 7;           // All slices of a hemisphere are one hop from the VXM.
+    specs[11].mxm_load_streams = 1;
+    specs[11].mxm_activate_latency_cycles = 40;
+    specs[11].mxm_accumulate_latency_cycles = 6;
+    return specs;
+}
+
 inline AttentionShape attention_shape(std::int64_t queries, std::int64_t context, std::int64_t heads,
                                       std::int64_t kv_heads, std::int64_t qk_dim, std::int64_t v_dim) {
     AttentionShape shape;

@@ -1,7 +1,6 @@
 #include "lpusim/chip/kv_append.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -84,7 +83,8 @@ struct Timing {
     /// The first new key leaves the VXM: it is read in cycle 0 and passes there, because slices that share a
     /// position cannot hand vectors to each other.
     [[nodiscard]] std::int64_t keys_cycle() const {
-        return spec.mem_read_latency_cycles + hops(kNewKeys.first) + spec.vxm_alu_latency_cycles;
+        return spec.mem_read_latency_cycles + hops(kNewKeys.first + kNewKeys.count - 1) +
+               spec.vxm_alu_latency_cycles;
     }
     /// First activation: keys are stored by then, and the first weights loaded.
     [[nodiscard]] std::int64_t values_cycle(std::int64_t tokens) const {
@@ -110,20 +110,22 @@ struct Timing {
     }
 };
 
-/// Blocks that no slice is still writing when it reads again.
+/// Blocks that no slice is still writing when it reads again: neither its queue nor its words may be wanted
+/// twice in a cycle.
 void choose_blocks(KvAppendPlan& plan, const ChipSpec& spec) {
     const Timing timing{spec, plan};
     const std::int64_t width = plan.layout.width;
     plan.blocks = div_ceil(plan.layout.v_loads, timing.turnaround(plan.layout.first));
     plan.block_words = div_ceil(plan.layout.v_loads, plan.blocks);
     plan.blocks = div_ceil(plan.layout.v_loads, plan.block_words);
-    const auto meets = [&](std::int64_t slice) {
-        const std::int64_t late = timing.turnaround(slice) % plan.block_cycles;
-        return std::min(late, plan.block_cycles - late) < plan.block_words;
+    const auto apart = [&](std::int64_t delay) {
+        const std::int64_t late = delay % plan.block_cycles;
+        return delay >= plan.block_words && std::min(late, plan.block_cycles - late) >= plan.block_words;
     };
     plan.block_cycles = width * plan.block_words;
     for (std::int64_t slice = plan.layout.first; slice < plan.layout.first + 2 * width;) {
-        if (timing.turnaround(slice) >= plan.block_words && !meets(slice)) {
+        const std::int64_t issue = timing.turnaround(slice);
+        if (apart(issue) && apart(issue + spec.mem_write_latency_cycles)) {
             ++slice;
         } else {
             ++plan.block_cycles;

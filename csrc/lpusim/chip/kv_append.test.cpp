@@ -92,6 +92,15 @@ TEST_CASE("tokens appended one by one or several at once fill the cache bit for 
     }
 }
 
+TEST_CASE("tokens are appended bit for bit whatever the latencies") {
+    std::uint64_t seed = 500;
+    for (const ChipSpec& spec : other_attention_specs()) {
+        CAPTURE(seed);
+        check_append(spec, {11, 3, 8, 6}, 1, ++seed);
+        check_append(spec, {13, 1, 20, 13}, 4, ++seed);
+    }
+}
+
 TEST_CASE("a token is appended on 320 lanes in a cycle a dim and hemisphere") {
     const ChipSpec spec;
     const KvAppendShape shape{{2000, 8, 128, 128}, 1234, 1};
