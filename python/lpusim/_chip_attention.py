@@ -5,19 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lpusim import _core, chip
+from lpusim import _core
 from lpusim._arguments import whole_number
+from lpusim._chip_build import SIZE_MAX, program_of, spec_core
 
 if TYPE_CHECKING:
     from lpusim.chip import ChipSpec, Program
-
-_SIZE_MAX = 2**31
-
-
-def _checked(spec: Any) -> Any:
-    if not isinstance(spec, chip.ChipSpec):
-        raise TypeError(f"spec must be a chip.ChipSpec, got {type(spec).__name__}")
-    return spec._core
 
 
 @dataclass(frozen=True)
@@ -73,8 +66,8 @@ def _attention_arguments(
         "capacity": context if capacity is None else capacity,
     }
     return {
-        "spec": _checked(spec),
-        **{name: whole_number(name, size, 1, _SIZE_MAX) for name, size in sizes.items()},
+        "spec": spec_core(spec),
+        **{name: whole_number(name, size, 1, SIZE_MAX) for name, size in sizes.items()},
         "causal": bool(causal),
         "scale": None if scale is None else float(scale),
         "output": output,
@@ -141,7 +134,7 @@ def attention(
         array([[ 8.,  9., 10., 11.],
                [12., 13., 14., 15.]], dtype=float16)
     """
-    return chip.Program(
+    return program_of(
         _core.chip.attention(
             **_attention_arguments(
                 spec, queries, context, heads, kv_heads, qk_dim, v_dim, causal, scale, output, capacity
@@ -227,14 +220,14 @@ def kv_append(
                [0., 0.],
                [0., 0.]], dtype=float16)
     """
-    return chip.Program(
+    return program_of(
         _core.chip.kv_append(
-            _checked(spec),
-            capacity=whole_number("capacity", capacity, 1, _SIZE_MAX),
-            kv_heads=whole_number("kv_heads", kv_heads, 1, _SIZE_MAX),
-            qk_dim=whole_number("qk_dim", qk_dim, 1, _SIZE_MAX),
-            v_dim=whole_number("v_dim", qk_dim if v_dim is None else v_dim, 1, _SIZE_MAX),
-            position=whole_number("position", position, 0, _SIZE_MAX),
-            tokens=whole_number("tokens", tokens, 1, _SIZE_MAX),
+            spec_core(spec),
+            capacity=whole_number("capacity", capacity, 1, SIZE_MAX),
+            kv_heads=whole_number("kv_heads", kv_heads, 1, SIZE_MAX),
+            qk_dim=whole_number("qk_dim", qk_dim, 1, SIZE_MAX),
+            v_dim=whole_number("v_dim", qk_dim if v_dim is None else v_dim, 1, SIZE_MAX),
+            position=whole_number("position", position, 0, SIZE_MAX),
+            tokens=whole_number("tokens", tokens, 1, SIZE_MAX),
         )
     )

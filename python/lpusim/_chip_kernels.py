@@ -7,27 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lpusim import _core, chip
+from lpusim import _core
 from lpusim._arguments import finite_number, shown, whole_number
+from lpusim._chip_build import SIZE_MAX, program_of, spec_core
 
 if TYPE_CHECKING:
     from lpusim.chip import ChipSpec, Program
 
-_SIZE_MAX = 2**31
 _RESULT_IS_LAST = ("convert", "scale", "shift_right")  # Operations whose tuple ends with the result's type.
 _BITS = {"int8": np.int8, "int32": np.int32, "fp16": np.float16, "fp32": np.float32}
 
 
 def _build(builder: Any, spec: ChipSpec, rows: Any, columns: Any, dtype: Any, **more: Any) -> Program:
-    if not isinstance(spec, chip.ChipSpec):
-        raise TypeError(f"spec must be a chip.ChipSpec, got {type(spec).__name__}")
+    core = spec_core(spec)
     if not isinstance(dtype, str):
         raise TypeError(f"dtype must be a str, got {shown(dtype)}")
-    return chip.Program(
+    return program_of(
         builder(
-            spec._core,
-            rows=whole_number("rows", rows, 1, _SIZE_MAX),
-            columns=whole_number("columns", columns, 1, _SIZE_MAX),
+            core,
+            rows=whole_number("rows", rows, 1, SIZE_MAX),
+            columns=whole_number("columns", columns, 1, SIZE_MAX),
             dtype=dtype,
             **more,
         )

@@ -31,6 +31,9 @@ from numpy.typing import NDArray
 
 from lpusim import _core
 from lpusim._arguments import whole_number
+from lpusim._chip_attention import AttentionPlan, attention, kv_append, plan_attention
+from lpusim._chip_kernels import gelu, layernorm, pointwise, rmsnorm, silu, softmax, swiglu
+from lpusim._chip_model_kernels import rope, rope_tables, top_k_gate
 from lpusim._chip_views import (
     Accounting,
     Lint,
@@ -72,10 +75,13 @@ __all__ = [
     "pointwise",
     "pointwise_add",
     "rmsnorm",
+    "rope",
+    "rope_tables",
     "run",
     "silu",
     "softmax",
     "swiglu",
+    "top_k_gate",
     "verify",
 ]
 
@@ -572,21 +578,3 @@ def pointwise_add(spec: ChipSpec, vectors: int) -> Program:
     """
     core = _core_of("spec", spec, ChipSpec)
     return Program(_core.chip.pointwise_add(core, vectors=whole_number("vectors", vectors, 1, _SIZE_MAX)))
-
-
-# At the end: these modules build on the classes above.
-from lpusim._chip_attention import (  # noqa: E402
-    AttentionPlan,
-    attention,
-    kv_append,
-    plan_attention,
-)
-from lpusim._chip_kernels import (  # noqa: E402
-    gelu,
-    layernorm,
-    pointwise,
-    rmsnorm,
-    silu,
-    softmax,
-    swiglu,
-)

@@ -9,6 +9,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/bind/chip_kernels.h"
+#include "lpusim/chip/kernels_model.h"
 #include "lpusim/chip/kernels_rows.h"
 #include "lpusim/chip/kernels_vector.h"
 #include "lpusim/chip/text_names.h"
@@ -91,6 +92,27 @@ void bind_chip_kernels(py::module_& room) {
            [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns, const std::string& dtype) {
                return chip::softmax(spec, rows, columns, dtype_of(dtype));
            });
+    room.def("rope_vector_columns", &chip::rope_vector_columns, py::arg("spec"), py::arg("head_columns"));
+    room.def(
+        "rope",
+        [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t heads, std::int64_t head_columns,
+           bool interleaved) {
+            using chip::RopePairing;
+            return chip::rope(spec, rows, heads, head_columns,
+                              interleaved ? RopePairing::Interleaved : RopePairing::Halves);
+        },
+        py::arg("spec"), py::kw_only(), py::arg("rows"), py::arg("heads"), py::arg("head_columns"),
+        py::arg("interleaved"));
+    room.def(
+        "top_k_gate",
+        [](const chip::ChipSpec& spec, std::int64_t tokens, std::int64_t experts, std::int64_t chosen,
+           bool sigmoid) {
+            using chip::GateScore;
+            return chip::top_k_gate(spec, tokens, experts, chosen,
+                                    sigmoid ? GateScore::Sigmoid : GateScore::Softmax);
+        },
+        py::arg("spec"), py::kw_only(), py::arg("tokens"), py::arg("experts"), py::arg("chosen"),
+        py::arg("sigmoid"));
 }
 
 } // namespace lpusim::bind

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
 #include <utility>
 
 #include "lpusim/base/integers.h"
@@ -229,6 +230,13 @@ Flow KernelSchedule::do_read(const Block& block, const Copy& copy, std::int64_t 
     return add_source(std::move(plan.source), block.dtype);
 }
 
+std::int64_t KernelSchedule::readable(std::size_t block, std::int64_t position) const {
+    const Block& from = blocks_[block];
+    const Reach slices = reach(from, from.copies.front());
+    return from.written + 1 + spec_.mem_read_latency_cycles +
+           std::max(std::abs(position - slices.west), std::abs(position - slices.east));
+}
+
 bool KernelSchedule::can_read(std::size_t block, std::int64_t position, std::int64_t cycle,
                               const std::vector<Level>& levels) const {
     const Block& from = blocks_[block];
@@ -278,6 +286,7 @@ bool KernelSchedule::try_write(Block& block, const Copy& copy, bool fresh, const
     }
     take_slices(block, copy, direction, sets, offsets);
     take_route(source, *stream, farthest);
+    block.written = key + hops_along(direction, farthest) + offsets.access;
     for (const SetAccess& set : sets) {
         std::vector<Level> moved = set.levels;
         for (Level& level : moved) {

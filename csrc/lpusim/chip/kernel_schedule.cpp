@@ -247,6 +247,31 @@ Flow KernelSchedule::hold(const Flow& flow, std::int64_t count) {
     return add_source(std::move(source), flow.dtype);
 }
 
+Flow KernelSchedule::counting(std::int64_t cycle, std::vector<Level> levels, std::int64_t count) {
+    const std::int64_t latency = spec_.vxm_alu_latency_cycles;
+    const std::int64_t issue = cycle - latency;
+    const std::vector<Level> turns = levels;
+    levels.push_back({count, latency});
+    const Progression issues = loop_cycles(issue, levels);
+    const std::int64_t alu = pick_alu(issues, latency);
+    take_alu(alu, issues, latency);
+    const QueueId queue{Unit::Vxm, Hemisphere::West, alu};
+    VxmCompute compute;
+    compute.dtype = compute.result = DType::Fp32;
+    compute.a = number(0);
+    Source source{vxm_position(spec_), cycle, levels, dtype_bytes(DType::Fp32)};
+    source.alu = alu;
+    source.drives = {{emit(queue, issue, compute, turns)}};
+    if (count > 1) {
+        compute.op = VxmOp::Add;
+        compute.a = VxmChain{alu};
+        compute.b = number(1);
+        levels.back().count = count - 1;
+        source.drives.push_back({emit(queue, cycle, compute, levels)});
+    }
+    return add_source(std::move(source), DType::Fp32);
+}
+
 Flow KernelSchedule::delayed(Flow flow, std::int64_t passes) {
     for (std::int64_t i = 0; i < passes; ++i) {
         flow = vxm(VxmOp::Pass, {flow});

@@ -115,6 +115,9 @@ class KernelSchedule {
     /// Each vector `count` times, every vxm_alu_latency_cycles, from an ALU that chains its own result.
     [[nodiscard]] Flow hold(const Flow& flow, std::int64_t count);
 
+    /// 0, 1, 2, ... in fp32 on every lane, `count` numbers every vxm_alu_latency_cycles, the first one ready
+    /// in `cycle`, anew in each turn of `levels`.
+    [[nodiscard]] Flow counting(std::int64_t cycle, std::vector<Level> levels, std::int64_t count);
     /// The same vectors, each passed on by `passes` ALUs: so many vxm_alu_latency_cycles later.
     [[nodiscard]] Flow delayed(Flow flow, std::int64_t passes);
 
@@ -123,6 +126,8 @@ class KernelSchedule {
     [[nodiscard]] Flow sxm(Hemisphere hemisphere, SxmOp op, std::int64_t argument, const Flow& a,
                            const Flow* b = nullptr);
 
+    /// The first cycle in which a block that was written in the same order can be read at `position`.
+    [[nodiscard]] std::int64_t readable(std::size_t block, std::int64_t position) const;
     /// Is a read possible without another copy of the block?
     [[nodiscard]] bool can_read(std::size_t block, std::int64_t position, std::int64_t cycle,
                                 const std::vector<Level>& levels) const;
@@ -176,6 +181,7 @@ class KernelSchedule {
         std::int64_t set_steps = 1;  ///< steps of the outermost loop that a set of slices holds
         std::int64_t sets = 1;
         std::vector<Copy> copies{};
+        std::int64_t written = 0; ///< cycle in which the first vector is in SRAM
     };
     /// What one set of slices does in one read or write.
     struct SetAccess {

@@ -1,0 +1,94 @@
+"""Rotary embedding against NumPy and the gate against `lpusim.moe.route`, in both engines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lpusim import chip, moe
+
+FULL = chip.ChipSpec()
+SMALL = chip.ChipSpec(
+    superlanes=2,
+    lanes_per_superlane=4,
+    positions=21,
+    mem_slices_per_hemisphere=40,
+    mem_words_per_slice=64,
+    sxm_shift_latency_cycles=2,
+    sxm_permute_latency_cycles=2,
+)
+
+
+def both(program: chip.Program, spec: chip.ChipSpec, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    fold, tick = (chip.run(program, spec, inputs, engine=engine) for engine in ("fold", "tick"))
+    assert fold.cycles == tick.cycles == chip.verify(program, spec).cycles
+    for name, matrix in fold.outputs.items():
+        assert matrix.tobytes() == tick.outputs[name].tobytes()
+    return fold.outputs
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize(
+    ("spec", "rows", "heads", "head"),
+    [(SMALL, 1, 1, 2), (SMALL, 5, 3, 4), (SMALL, 3, 2, 6), (SMALL, 4, 5, 8), (FULL, 3, 5, 128)],
+)
+def test_a_rotary_embedding_equals_numpy_bit_for_bit(spec, rows, heads, head, interleaved):
+    random = np.random.default_rng(heads)
+    x = random.normal(0, 2, (rows, heads * head)).astype(np.float16)
+    positions = random.integers(0, 10_000, rows)
+    cos, sin = chip.rope_tables(spec, positions, head_columns=head, interleaved=interleaved)
+    program = chip.rope(spec, rows=rows, heads=heads, head_columns=head, interleaved=interleaved)
+    wide = x.astype(np.float32).reshape(rows, heads, head)
+    if interleaved:
+        swapped = wide.reshape(rows, heads, head // 2, 2)[..., ::-1].reshape(wide.shape)
+    else:
+        swapped = np.roll(wide, head // 2, axis=2)
+    expected = wide * cos[:, None, :head] + swapped * sin[:, None, :head]
+    out = both(program, spec, {"x": x, "cos": cos, "sin": sin})["out"]
+    np.testing.assert_array_equal(out, expected.astype(np.float16).reshape(x.shape))
+
+
+def test_a_rotation_keeps_the_length_of_each_pair():
+    x = np.random.default_rng(1).normal(0, 1, (4, 64)).astype(np.float16)
+    cos, sin = chip.rope_tables(FULL, [0, 5, 77, 4000], head_columns=64)
+    program = chip.rope(FULL, rows=4, heads=1, head_columns=64)
+    out = chip.run(program, FULL, {"x": x, "cos": cos, "sin": sin}).outputs["out"].astype(np.float64)
+    before = np.hypot(x[:, :32].astype(np.float64), x[:, 32:].astype(np.float64))
+    np.testing.assert_allclose(np.hypot(out[:, :32], out[:, 32:]), before, rtol=2e-3)
+    np.testing.assert_array_equal(out[0], x[0].astype(np.float64))  # position 0 does not turn
+
+
+@pytest.mark.parametrize("score", ["softmax", "sigmoid"])
+@pytest.mark.parametrize(
+    ("spec", "tokens", "experts", "chosen"),
+    [(SMALL, 1, 1, 1), (SMALL, 5, 4, 2), (SMALL, 8, 30, 4), (SMALL, 19, 7, 7), (FULL, 700, 64, 6)],
+)
+def test_a_gate_routes_as_the_router_does(spec, tokens, experts, chosen, score):
+    random = np.random.default_rng(experts)
+    logits = random.normal(0, 2, (tokens, experts)).astype(np.float32)
+    logits[::2] = np.round(logits[::2])  # ties
+    program = chip.top_k_gate(spec, tokens=tokens, experts=experts, chosen=chosen, score=score)
+    outputs = both(program, spec, {"logits": logits})
+    routing = moe.route(logits, moe.RouterSpec(experts=experts, experts_per_token=chosen, score=score))
+    np.testing.assert_array_equal(outputs["ids"], routing.ids)
+    np.testing.assert_allclose(outputs["weights"], routing.weights, rtol=8 * 2.0**-23, atol=0)
+
+
+def test_a_gate_takes_the_same_cycles_whatever_the_logits():
+    program = chip.top_k_gate(SMALL, tokens=8, experts=16, chosen=2)
+    same = np.zeros((8, 16), np.float32)
+    rising = np.tile(np.arange(16, dtype=np.float32), (8, 1))
+    assert chip.run(program, SMALL, {"logits": same}).cycles == (
+        chip.run(program, SMALL, {"logits": rising}).cycles
+    )
+
+
+def test_bad_shapes_are_refused():
+    with pytest.raises(ValueError, match="even number of columns"):
+        chip.rope(FULL, rows=1, heads=1, head_columns=5)
+    with pytest.raises(ValueError, match="even number of columns"):
+        chip.rope_tables(FULL, [0], head_columns=400)
+    with pytest.raises(ValueError, match="chosen must be at most experts"):
+        chip.top_k_gate(FULL, tokens=1, experts=2, chosen=3)
+    with pytest.raises(ValueError, match="score must be"):
+        chip.top_k_gate(FULL, tokens=1, experts=2, chosen=1, score="tanh")
