@@ -1,23 +1,14 @@
 #include "lpusim/chip/kv_append.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
-#include "lpusim/base/errors.h"
-#include "lpusim/base/integers.h"
-#include "lpusim/chip/kernel_parts.h"
-#include "lpusim/chip/layout.h"
+#include "lpusim/chip/kv_append_parts.h"
 #include "lpusim/chip/side_schedule.h"
 
 namespace lpusim::chip {
 
 namespace {
-
-// Slices of a hemisphere, from the VXM outward.
-constexpr SliceGroup kNewValues{8, 2};
-constexpr SliceGroup kOneHot{10, 1};
-constexpr SliceGroup kNewKeys{12, 2};
 
 // Streams. Outward: merged vectors and new keys; new values; one-hot vectors. Inward: sums of the plane of
 // low bytes on 0 to 3 and of high bytes on 4 to 7, of which only the lowest byte means anything; what is
@@ -25,114 +16,6 @@ constexpr SliceGroup kNewKeys{12, 2};
 constexpr std::int64_t kValueStream = 2;
 constexpr std::int64_t kOneHotStream = 4;
 constexpr std::int64_t kSumStreams = 4;
-
-/// New tokens that share a tile.
-struct Segment {
-    std::int64_t tile = 0;
-    std::int64_t column = 0; ///< of the first one in the tile
-    std::int64_t first = 0;  ///< of the new tokens
-    std::int64_t tokens = 0;
-};
-
-std::vector<Segment> segments_of(const KvAppendPlan& plan) {
-    std::vector<Segment> segments;
-    const std::int64_t tile_keys = plan.layout.tile_keys;
-    for (std::int64_t token = 0; token < plan.shape.tokens;) {
-        const std::int64_t position = plan.shape.position + token, column = position % tile_keys;
-        const std::int64_t same = std::min(plan.shape.tokens - token, tile_keys - column);
-        segments.push_back({position / tile_keys, column, token, same});
-        token += same;
-    }
-    return segments;
-}
-
-struct Timing {
-    const ChipSpec& spec;
-    const KvAppendPlan& plan;
-
-    [[nodiscard]] SliceGroup slices() const {
-        return {plan.layout.first, 2 * plan.layout.width}; // low and high bytes
-    }
-    [[nodiscard]] std::int64_t hops(std::int64_t slice) const { return mem_distance(spec, slice); }
-    [[nodiscard]] std::int64_t far() const { return hops(plan.layout.first + 2 * plan.layout.width - 1); }
-    [[nodiscard]] std::int64_t mxm_hops() const { return vxm_position(spec); }
-    /// From the read of a stored vector to the write of the merged one, both as issued.
-    [[nodiscard]] std::int64_t turnaround(std::int64_t slice) const {
-        return spec.mem_read_latency_cycles + 2 * hops(slice) + spec.vxm_alu_latency_cycles;
-    }
-    [[nodiscard]] std::int64_t sums_latency() const {
-        return spec.mxm_activate_latency_cycles + spec.mxm_accumulate_latency_cycles + mxm_hops();
-    }
-    [[nodiscard]] std::int64_t load_lead(std::int64_t loads) const {
-        return loads - 1 + std::max<std::int64_t>(spec.mxm_load_latency_cycles, 1) +
-               spec.mxm_install_latency_cycles;
-    }
-    /// Between the first activations of two unit parts: whole blocks, so that slices keep their turns.
-    [[nodiscard]] std::int64_t part_cycles(std::int64_t tokens) const {
-        const std::int64_t loading = load_lead(tokens) - spec.mxm_install_latency_cycles +
-                                     std::max<std::int64_t>(spec.mxm_install_latency_cycles, 1);
-        return round_up(std::max(plan.blocks * plan.block_cycles, loading), plan.block_cycles);
-    }
-    [[nodiscard]] std::int64_t parts() const {
-        return plan.layout.units_of(Hemisphere::West) * plan.layout.v_parts;
-    }
-    [[nodiscard]] std::int64_t key_vectors() const {
-        return plan.layout.units_of(Hemisphere::West) * plan.layout.k_steps;
-    }
-
-    /// The first new key leaves the VXM: it is read in cycle 0 and passes there, because slices that share a
-    /// position cannot hand vectors to each other.
-    [[nodiscard]] std::int64_t keys_cycle() const {
-        return spec.mem_read_latency_cycles + hops(kNewKeys.first + kNewKeys.count - 1) +
-               spec.vxm_alu_latency_cycles;
-    }
-    /// First activation: keys are stored by then, and the first weights loaded.
-    [[nodiscard]] std::int64_t values_cycle(std::int64_t tokens) const {
-        const std::int64_t stored =
-            keys_cycle() + plan.shape.tokens * key_vectors() + far() + spec.mem_write_latency_cycles;
-        const std::int64_t first_read = sums_latency() - far() - spec.mem_read_latency_cycles;
-        const std::int64_t loaded =
-            load_lead(tokens) + mxm_hops() - hops(kNewValues.first) + spec.mem_read_latency_cycles;
-        return std::max(stored - first_read + 1, loaded);
-    }
-    /// From the first activation of one segment to that of the next: all is written by then.
-    [[nodiscard]] std::int64_t segment_cycles(std::int64_t tokens, std::int64_t next_tokens) const {
-        return parts() * part_cycles(tokens) + 2 * far() + spec.vxm_alu_latency_cycles +
-               spec.mem_read_latency_cycles + spec.mem_write_latency_cycles + load_lead(next_tokens);
-    }
-    /// From the first activation of a segment to the last write.
-    [[nodiscard]] std::int64_t last_write(std::int64_t tokens) const {
-        const std::int64_t words = plan.layout.v_loads - (plan.blocks - 1) * plan.block_words;
-        const std::int64_t last = (parts() - 1) * part_cycles(tokens) +
-                                  (plan.blocks - 1) * plan.block_cycles +
-                                  (plan.layout.width - 1) * plan.block_words + words - 1;
-        return last + sums_latency() + spec.vxm_alu_latency_cycles + far() + spec.mem_write_latency_cycles;
-    }
-};
-
-/// Blocks that no slice is still writing when it reads again: neither its queue nor its words may be wanted
-/// twice in a cycle.
-void choose_blocks(KvAppendPlan& plan, const ChipSpec& spec) {
-    const Timing timing{spec, plan};
-    const std::int64_t width = plan.layout.width;
-    plan.blocks = div_ceil(plan.layout.v_loads, timing.turnaround(plan.layout.first));
-    plan.block_words = div_ceil(plan.layout.v_loads, plan.blocks);
-    plan.blocks = div_ceil(plan.layout.v_loads, plan.block_words);
-    const auto apart = [&](std::int64_t delay) {
-        const std::int64_t late = delay % plan.block_cycles;
-        return delay >= plan.block_words && std::min(late, plan.block_cycles - late) >= plan.block_words;
-    };
-    plan.block_cycles = width * plan.block_words;
-    for (std::int64_t slice = plan.layout.first; slice < plan.layout.first + 2 * width;) {
-        const std::int64_t issue = timing.turnaround(slice);
-        if (apart(issue) && apart(issue + spec.mem_write_latency_cycles)) {
-            ++slice;
-        } else {
-            ++plan.block_cycles;
-            slice = plan.layout.first;
-        }
-    }
-}
 
 class AppendBuilder {
   public:
@@ -158,7 +41,7 @@ class AppendBuilder {
   private:
     /// A token's vectors one after the other, then the next token's: neighbouring columns are in neighbouring
     /// slices.
-    void keys(const Segment& segment) {
+    void keys(const KvSegment& segment) {
         const std::int64_t vectors = timing_.key_vectors();
         const std::int64_t own = units_ * kv_.k_steps;
         const std::int64_t begin = timing_.keys_cycle() + segment.first * vectors;
@@ -184,7 +67,7 @@ class AppendBuilder {
     }
 
     /// All units and parts, the first active at `cycle`.
-    void values(const Segment& segment, std::int64_t cycle) {
+    void values(const KvSegment& segment, std::int64_t cycle) {
         const std::int64_t part_cycles = timing_.part_cycles(segment.tokens);
         const auto parts = [&](std::int64_t stride) {
             return Loops{{units_ * kv_.v_parts, part_cycles, stride}};
@@ -197,7 +80,7 @@ class AppendBuilder {
 
     /// A token's vector of the part is its own weight column; all others are zero.
     template <class Parts>
-    void load(const Segment& segment, std::int64_t cycle, const Parts& parts) {
+    void load(const KvSegment& segment, std::int64_t cycle, const Parts& parts) {
         const std::int64_t own = units_ * kv_.v_parts; // vectors of a token
         const std::int64_t begin = cycle - timing_.load_lead(segment.tokens);
         emit_.read_out(kNewValues, segment.first * own, kValueStream, timing_.mxm_hops(), begin,
@@ -213,7 +96,7 @@ class AppendBuilder {
 
     /// `words` words of every slice in turn, in each of `blocks` blocks.
     template <class Parts>
-    void merge(const Segment& segment, std::int64_t cycle, std::int64_t block, std::int64_t blocks,
+    void merge(const KvSegment& segment, std::int64_t cycle, std::int64_t block, std::int64_t blocks,
                std::int64_t words, const Parts& parts) {
         if (blocks < 1 || words < 1) {
             return;
@@ -246,7 +129,7 @@ class AppendBuilder {
     const ChipSpec& spec_;
     const KvAppendPlan& plan_;
     const KvLayout& kv_;
-    Timing timing_;
+    KvAppendTiming timing_;
     SideSchedule emit_;
     std::int64_t units_;
 };
@@ -291,36 +174,6 @@ Tensor renamed(Tensor tensor, const char* name) {
 }
 
 } // namespace
-
-KvAppendPlan plan_kv_append(const ChipSpec& spec, const KvAppendShape& shape) {
-    KvAppendPlan plan;
-    plan.shape = shape;
-    plan.layout = kv_layout(spec, shape.kv);
-    check_sizes(spec, {{"tokens", shape.tokens}});
-    if (shape.position < 0 || shape.position > shape.kv.capacity - shape.tokens) {
-        throw ValueError("kv_append: position must be from 0 to " +
-                         std::to_string(shape.kv.capacity - shape.tokens) + " for " +
-                         std::to_string(shape.tokens) + " tokens, got " + std::to_string(shape.position));
-    }
-    choose_blocks(plan, spec);
-    const Timing timing{spec, plan};
-    const std::int64_t words =
-        std::max({shape.tokens * timing.key_vectors(), shape.tokens * timing.parts(), spec.lanes()});
-    if (words > spec.mem_words_per_slice) {
-        const std::int64_t slice_bytes = 10 * spec.lanes(); // five slices a hemisphere
-        throw CapacityError("kv_append of " + std::to_string(shape.tokens) + " tokens needs " +
-                                std::to_string(words) + " words in a slice; a slice has " +
-                                std::to_string(spec.mem_words_per_slice) + "; ask for fewer tokens at a time",
-                            words * slice_bytes, spec.mem_words_per_slice * slice_bytes);
-    }
-    const auto segments = segments_of(plan);
-    std::int64_t cycle = timing.values_cycle(segments.front().tokens);
-    for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
-        cycle += timing.segment_cycles(segments[i].tokens, segments[i + 1].tokens);
-    }
-    plan.cycles = cycle + timing.last_write(segments.back().tokens) + spec.superlanes;
-    return plan;
-}
 
 Program kv_append(const ChipSpec& spec, const KvAppendShape& shape) {
     const KvAppendPlan plan = plan_kv_append(spec, shape);
