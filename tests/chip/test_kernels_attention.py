@@ -114,7 +114,7 @@ def test_attention_gives_the_promised_bits_and_is_near_to_exact_softmax(spec, si
     np.testing.assert_allclose(out, exact(**inputs, **sizes, causal=causal), rtol=0, atol=2**-9 * largest)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=50)
 @given(
     seen=st.tuples(st.integers(1, 20), st.integers(1, 20)).map(sorted),
     kv_heads=st.integers(1, 4),
@@ -126,8 +126,9 @@ def test_attention_gives_the_promised_bits_and_is_near_to_exact_softmax(spec, si
 def test_any_small_shape_gives_the_promised_bits(seen, kv_heads, shared, qk_dim, v_dim, causal):
     sizes = shape(*seen, kv_heads * shared, kv_heads, qk_dim, v_dim)
     inputs = operands(8, **sizes)
-    plan = chip.plan_attention(SMALL, **sizes, causal=causal)
-    done = chip.run(chip.attention(SMALL, **sizes, causal=causal), SMALL, inputs)
+    spec = SMALL.replace(mem_words_per_slice=4096)
+    plan = chip.plan_attention(spec, **sizes, causal=causal)
+    done = chip.run(chip.attention(spec, **sizes, causal=causal), spec, inputs)
     want = promised(plan, **inputs, **sizes, causal=causal)
     np.testing.assert_array_equal(done.outputs["out"], want.astype(np.float16))
     assert done.cycles == plan.cycles
