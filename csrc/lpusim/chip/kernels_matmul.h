@@ -79,6 +79,38 @@ struct GemmPlan {
 [[nodiscard]] Program gemm(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k,
                            DType dtype = DType::Int8);
 
+/// A product whose weights are installed once and stay: every taker holds one tile of one step.
+struct ResidentPlan {
+    DType dtype = DType::Int8;
+    std::int64_t takers = 0; ///< there are in each hemisphere
+    std::int64_t tiles = 0;  ///< columns of tiles
+    std::int64_t tile_columns = 0;
+    std::int64_t steps = 0;  ///< rows of tiles; a team of as many takers makes one column of results
+    std::int64_t copies = 0; ///< of all weights; each takes a part of the rows
+    std::int64_t rows = 0;   ///< of a copy; the last one is padded
+    std::int64_t load_streams = 0;
+    std::int64_t activation_sets = 0; ///< slices in a row that feed one stream of activations
+    std::int64_t output_sets = 0;     ///< groups of four slices that hold the results of a team
+    std::int64_t cycles = 0;          ///< of the whole program, exactly
+
+    [[nodiscard]] std::int64_t teams() const { return tiles * copies; }
+};
+
+/// Throws ValueError where ceil(n / lanes) * ceil(k / lanes) tiles are more than the chip has takers, and
+/// CapacityError when SRAM is short.
+[[nodiscard]] ResidentPlan plan_gemm_resident(const ChipSpec& spec, std::int64_t m, std::int64_t n,
+                                              std::int64_t k, DType dtype = DType::Int8);
+
+/// c[m, n] = a[m, k] * w[k, n] with w installed once while a streams past: types, tensors and results as
+/// gemm. The sums of several steps come from several takers and are added in order by the VXM, where those of
+/// the third step on arrive an addition later.
+///
+///     cycles = fill + rows * row_cycles + drain,   rows = ceil(m / copies)
+///
+/// What bounds it: the takers; copies * tiles * steps of them work all the time.
+[[nodiscard]] Program gemm_resident(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k,
+                                    DType dtype = DType::Int8);
+
 /// Products of the experts of a layer: `slots` blocks of `rows` rows, each times the weights (k x n) of an
 /// expert that is not known before the program runs.
 struct ExpertShape {

@@ -1,0 +1,92 @@
+#include <doctest/doctest.h>
+#include <vector>
+
+#include "lpusim/base/errors.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/describe.h"
+#include "lpusim/chip/fold.h"
+#include "lpusim/chip/kernels.h"
+#include "lpusim/chip/matmul_test.h"
+#include "lpusim/chip/tick.h"
+
+using namespace lpusim;
+using namespace lpusim::chip;
+
+namespace {
+
+void check_resident(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k) {
+    CAPTURE(m);
+    CAPTURE(n);
+    CAPTURE(k);
+    const auto a = random_int8(m * k, 1);
+    const auto w = random_int8(k * n, 2);
+    const Program program = gemm_resident(spec, m, n, k);
+    CHECK(plan_gemm_resident(spec, m, n, k).cycles == program_cycles(program, spec));
+    Memory memory(spec);
+    store(program, "a", spec, memory, a);
+    store(program, "w", spec, memory, w);
+    const Run done = tick(program, spec, memory, true);
+    if (done.error)
+        FAIL(describe(*done.error, program, spec));
+    CHECK(fetch<std::int32_t>(program, "c", spec, done.memory) == product_int8(m, n, k, a, w));
+    const Run folded = fold(program, spec, std::move(memory), true);
+    REQUIRE(!folded.error);
+    CHECK(folded.memory == done.memory);
+}
+
+} // namespace
+
+TEST_CASE("a product with resident weights is legal and exact for every arrangement of tiles") {
+    ChipSpec spec = small_matmul_spec();
+    spec.mem_slices_per_hemisphere = 32;
+    for (const std::int64_t m : {1, 2, 7, 64, 100}) {
+        for (const std::int64_t n : {1, 8, 9, 24, 31, 32}) // 1 to 4 columns of tiles
+            check_resident(spec, m, n, 7);
+        for (const std::int64_t k : {9, 16, 24, 30}) // 2 to 4 rows of tiles
+            check_resident(spec, m, 5, k);
+        check_resident(spec, m, 16, 16);
+    }
+    spec.mxm_install_latency_cycles = 0;
+    spec.vxm_alu_latency_cycles = 4;
+    spec.mem_write_latency_cycles = 3;
+    check_resident(spec, 30, 5, 30);
+    spec.mxm_planes_per_hemisphere = 3;
+    spec.streams_per_direction = 16;
+    spec.mem_slices_per_hemisphere = 60;
+    check_resident(spec, 30, 16, 24);
+    check_resident(spec, 30, 8, 41); // six rows of tiles
+}
+
+TEST_CASE("resident weights keep every plane busy from the first row to the last") {
+    const ChipSpec spec;
+    const auto check = [&](std::int64_t n, std::int64_t k, std::int64_t copies, DType dtype) {
+        const std::int64_t m = 6000;
+        const ResidentPlan plan = plan_gemm_resident(spec, m, n, k, dtype);
+        CHECK(plan.copies == copies);
+        const Run timed = fold(gemm_resident(spec, m, n, k, dtype), spec, {}, false);
+        REQUIRE(!timed.error);
+        CHECK(timed.cycles == plan.cycles);
+        const std::int64_t rows = m / copies * (dtype == DType::Fp16 ? 2 : 1);
+        CHECK(timed.cycles >= rows);
+        CHECK(timed.cycles <= rows + 140);
+    };
+    check(320, 320, 4, DType::Int8);
+    check(640, 320, 2, DType::Int8);
+    check(640, 640, 1, DType::Int8);
+    check(320, 1280, 1, DType::Int8);
+    check(320, 640, 2, DType::Fp8);
+    check(320, 320, 2, DType::Fp16);
+    check(300, 600, 1, DType::Fp16);
+}
+
+TEST_CASE("weights that the planes cannot hold, and rows that SRAM cannot, are refused") {
+    const ChipSpec spec;
+    CHECK_NOTHROW((void)plan_gemm_resident(spec, 10, 1280, 320));
+    CHECK_THROWS_AS((void)plan_gemm_resident(spec, 10, 1281, 320), ValueError);
+    CHECK_THROWS_AS((void)plan_gemm_resident(spec, 10, 641, 640), ValueError);
+    CHECK_THROWS_AS((void)plan_gemm_resident(spec, 10, 640, 640, DType::Fp16), ValueError);
+    CHECK_THROWS_AS((void)plan_gemm_resident(spec, 1'000'000, 320, 320), CapacityError);
+    ChipSpec few = spec;
+    few.vxm_alus = 2;
+    CHECK_THROWS_AS((void)plan_gemm_resident(few, 10, 320, 1280), ValueError);
+}
