@@ -34,6 +34,19 @@ from lpusim._arguments import whole_number
 from lpusim._chip_attention import AttentionPlan, attention, kv_append, plan_attention
 from lpusim._chip_kernels import gelu, layernorm, pointwise, rmsnorm, silu, softmax, swiglu
 from lpusim._chip_model_kernels import rope, rope_tables, top_k_gate
+from lpusim._chip_products import (
+    ProductCost,
+    expert_gemm,
+    expert_gemm_cost,
+    expert_numbers,
+    gemm,
+    gemm_cost,
+    gemm_resident,
+    gemm_resident_cost,
+    gemv,
+    gemv_chain,
+    gemv_chain_cost,
+)
 from lpusim._chip_views import (
     Accounting,
     Lint,
@@ -57,6 +70,7 @@ __all__ = [
     "ChipSpec",
     "Lint",
     "Memory",
+    "ProductCost",
     "Program",
     "QueueCount",
     "ResourceUse",
@@ -65,8 +79,17 @@ __all__ = [
     "VectorCount",
     "Verification",
     "attention",
+    "expert_gemm",
+    "expert_gemm_cost",
+    "expert_numbers",
     "gelu",
     "gemm",
+    "gemm_cost",
+    "gemm_resident",
+    "gemm_resident_cost",
+    "gemv",
+    "gemv_chain",
+    "gemv_chain_cost",
     "kv_append",
     "layernorm",
     "lint",
@@ -95,6 +118,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "int32": np.dtype("<i4"),
     "fp32": np.dtype("<f4"),
     "fp16": np.dtype("<f2"),
+    "fp8": np.dtype("u1"),  # NumPy has no 8-bit floats: e4m3 as bits.
     "int16": np.dtype("<i2"),
 }
 
@@ -224,7 +248,7 @@ class Tensor:
     Attributes:
         name: Its name in `inputs` and `outputs`.
         role: "input" or "output".
-        dtype: "int8", "int16", "int32", "fp16" or "fp32".
+        dtype: "int8", "int16", "int32", "fp8" (e4m3 as bits in uint8), "fp16" or "fp32".
         shape: Rows and columns.
     """
 
@@ -526,45 +550,6 @@ def _check_inputs(program: Program, given: dict[str, Any]) -> list[tuple[str, ND
             raise ValueError(f"input {name!r} must have shape {tensor.shape}, got {matrix.shape}")
         matrices.append((name, np.ascontiguousarray(matrix).view(np.uint8)))
     return matrices
-
-
-def gemm(spec: ChipSpec, m: int, n: int, k: int, *, dtype: str = "int8") -> Program:
-    """A matrix product `c = a @ w` as a legal schedule: `a` is `(m, k)`, `w` is `(k, n)`, `c` is `(m, n)`.
-
-    Weights and activations stream from SRAM to all planes of both hemispheres; the next weight tile loads
-    while the current one is in use. With many rows the planes of a hemisphere share its weights and split the
-    rows; with few rows every plane holds columns of its own and the streams are the bottleneck. Sums are
-    exact modulo 2**32.
-
-    The program takes fill + passes x pass + drain cycles. A pass (one tile of weights against one chunk of
-    rows) is the longer of the rows of a chunk and the loads of a tile (columns over load streams, plus one
-    cycle to install). Fill brings the first tile from SRAM into its plane, drain the last row from a plane to
-    SRAM: on the default chip 23 and 41 cycles, plus hops. So 1000 rows or more run at 97 % of the planes'
-    peak or better once there are 3,000 cycles of work, and one row at 20/21 of the streams' 20,480 bytes a
-    cycle.
-
-    Args:
-        spec: The chip.
-        m: Rows of activations, at least 1.
-        n: Columns of weights, at least 1.
-        k: Length of the sums, at least 1.
-        dtype: "int8" (results are int32).
-
-    Raises:
-        ValueError: A size below 1, or a type the chip does not multiply yet.
-        lpusim.CapacityError: Weights, activations and results do not fit in SRAM.
-
-    Examples:
-        >>> program = gemm(ChipSpec(), m=1, n=8960, k=8320)
-        >>> bound = 8960 * 8320 // ChipSpec().stream_bytes_per_cycle  # every weight once over the streams
-        >>> bound, verify(program, ChipSpec()).cycles
-        (3640, 3911)
-    """
-    if dtype != "int8":
-        raise ValueError(f"dtype must be 'int8', got {dtype!r}; other types are not there yet")
-    core = _core_of("spec", spec, ChipSpec)
-    m, n, k = (whole_number(name, size, 1, _SIZE_MAX) for name, size in (("m", m), ("n", n), ("k", k)))
-    return Program(_core.chip.gemm(core, m=m, n=n, k=k, dtype=dtype))
 
 
 def pointwise_add(spec: ChipSpec, vectors: int) -> Program:

@@ -7,6 +7,7 @@
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
 #include "lpusim/bind/chip_kernels.h"
+#include "lpusim/bind/chip_products.h"
 #include "lpusim/bind/chip_views.h"
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
@@ -174,23 +175,6 @@ void bind_run(py::module_& room) {
              py::arg("count"), py::arg("chip") = 0);
 }
 
-/// Throws ValueError for a name that is no type of an operand.
-chip::DType operand_type(const std::string& name) {
-    for (const chip::DType known : {chip::DType::Int8, chip::DType::Fp8, chip::DType::Fp16}) {
-        if (name == chip::to_string(known))
-            return known;
-    }
-    throw ValueError("dtype must be 'int8', 'fp8' or 'fp16', got '" + name + "'");
-}
-
-void bind_products(py::module_& room) {
-    room.def(
-        "gemm",
-        [](const chip::ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k,
-           const std::string& dtype) { return chip::gemm(spec, m, n, k, operand_type(dtype)); },
-        py::arg("spec"), py::kw_only(), py::arg("m"), py::arg("n"), py::arg("k"), py::arg("dtype"));
-}
-
 } // namespace
 
 void bind_chip(py::module_& core) {
@@ -205,7 +189,7 @@ void bind_chip(py::module_& core) {
              py::arg("engine"), py::arg("values"), py::arg("progress") = py::none(),
              "Runs a program; raises ScheduleError with the first broken rule.");
     bind_chip_views(room);
-    bind_products(room);
+    bind_chip_products(room);
     bind_chip_kernels(room);
     room.def("pointwise_add", &chip::pointwise_add, py::arg("spec"), py::kw_only(), py::arg("vectors"));
 }

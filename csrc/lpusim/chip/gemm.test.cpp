@@ -188,6 +188,7 @@ TEST_CASE("a cube of 1920 uses 99 % of the planes: six tiles, three a hemisphere
     CHECK(plan.pass_cycles == 480);
     const std::int64_t ideal = 1920LL * 1920 * 1920 / spec.int8_macs_per_cycle();
     CHECK(ideal == 17'280);
+    CHECK(plan.bound == ProductBound{17'280, 180}); // 3.7 MB of weights at 20,480 bytes a cycle
     CHECK(cycles_of(spec, 1920, 1920, 1920) == 17'280 + 81);
 }
 

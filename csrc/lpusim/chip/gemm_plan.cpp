@@ -172,6 +172,7 @@ GemmPlan plan_product(const ChipSpec& spec, const ProductShape& shape) {
                 std::to_string(spec.mem_slices_per_hemisphere),
             checked_multiply(2 * slices_least, spec.mem_words_per_slice * spec.lanes()), spec.mem_bytes());
     }
+    best.bound = product_bound(spec, type, shape.m, shape.n, shape.k, shape.slots);
     return best;
 }
 

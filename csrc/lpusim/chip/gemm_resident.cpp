@@ -334,6 +334,7 @@ ResidentPlan plan_gemm_resident(const ChipSpec& spec, std::int64_t m, std::int64
         const ResidentClock clock(spec, plan);
         if (clock.slices() <= spec.mem_slices_per_hemisphere) {
             plan.cycles = clock.end() - clock.start();
+            plan.bound = product_bound(spec, type, m, n, k);
             return plan;
         }
     }

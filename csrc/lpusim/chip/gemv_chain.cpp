@@ -349,6 +349,10 @@ GemvChainPlan plan_gemv_chain(const ChipSpec& spec, const std::vector<std::int64
                             std::max(install_gap_cycles(spec), activation_cycles);
         plan.layers.push_back(layer);
         steps = layer.tiles;
+        const ProductBound bound =
+            product_bound(spec, matmul_type(DType::Int8, spec), 1, n, widths[index - 1]);
+        plan.bound.taker_cycles = checked_add(plan.bound.taker_cycles, bound.taker_cycles);
+        plan.bound.stream_cycles = checked_add(plan.bound.stream_cycles, bound.stream_cycles);
     }
     check_capacity(spec, plan);
     const ChainClock clock(spec, plan);

@@ -17,6 +17,15 @@
 /// *slot* is one product of several equal ones in a row.
 namespace lpusim::chip {
 
+/// The least cycles that the units which can bound a product need for it on this chip. Utilisation of the one
+/// that does is the larger of them over the cycles of the program.
+struct ProductBound {
+    std::int64_t taker_cycles = 0;  ///< rows * ceil(n / lanes) * ceil(k / lanes) * row_cycles / takers
+    std::int64_t stream_cycles = 0; ///< every byte of weights once / stream_bytes_per_cycle
+
+    friend bool operator==(const ProductBound&, const ProductBound&) = default;
+};
+
 /// How a product is cut and what it costs.
 struct GemmPlan {
     DType dtype = DType::Int8; ///< of both operands
@@ -43,6 +52,7 @@ struct GemmPlan {
     std::int64_t weight_sets = 0;     ///< slices in a row that feed one stream of weights
     std::int64_t output_sets = 0;     ///< groups of four slices a taker that hold its part of C
     std::int64_t cycles = 0;          ///< of the whole program, exactly
+    ProductBound bound;
 
     [[nodiscard]] std::int64_t passes() const { return slots * items * steps; }
 };
@@ -92,6 +102,7 @@ struct ResidentPlan {
     std::int64_t activation_sets = 0; ///< slices in a row that feed one stream of activations
     std::int64_t output_sets = 0;     ///< groups of four slices that hold the results of a team
     std::int64_t cycles = 0;          ///< of the whole program, exactly
+    ProductBound bound;
 
     [[nodiscard]] std::int64_t teams() const { return tiles * copies; }
 };
@@ -156,6 +167,7 @@ struct GemvChainPlan {
     std::int64_t load_streams = 0; ///< weight columns that one load cycle of a plane carries
     std::vector<GemvChainLayer> layers;
     std::int64_t cycles = 0; ///< of the whole program, exactly
+    ProductBound bound;
 };
 
 /// `widths` are the lengths of x and of each layer's result. Throws ValueError for fewer than two widths, a

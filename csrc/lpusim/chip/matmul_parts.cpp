@@ -21,6 +21,16 @@ MatmulType matmul_type(DType dtype, const ChipSpec& spec) {
     throw ValueError("the MXM multiplies int8, fp8 and fp16, not " + to_string(dtype));
 }
 
+ProductBound product_bound(const ChipSpec& spec, const MatmulType& type, std::int64_t m, std::int64_t n,
+                           std::int64_t k, std::int64_t slots) {
+    const std::int64_t takers = 2 * (spec.mxm_planes_per_hemisphere / type.bytes);
+    const std::int64_t passes = checked_multiply(div_ceil(n, spec.lanes()), div_ceil(k, spec.lanes()));
+    const std::int64_t rows = checked_multiply(slots, m);
+    const std::int64_t weights = checked_multiply(checked_multiply(n, k), type.bytes);
+    return {div_ceil(checked_multiply(checked_multiply(rows, type.row_cycles), passes), takers),
+            div_ceil(checked_multiply(slots, weights), spec.stream_bytes_per_cycle())};
+}
+
 std::int64_t mxm_hops(const ChipSpec& spec, std::int64_t index) {
     return mem_position(spec, Hemisphere::West, index) - mxm_position(spec, Hemisphere::West);
 }

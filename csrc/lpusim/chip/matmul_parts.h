@@ -24,6 +24,9 @@ struct MatmulType {
 /// Throws ValueError for a type that the MXM does not multiply.
 [[nodiscard]] MatmulType matmul_type(DType dtype, const ChipSpec& spec);
 
+[[nodiscard]] ProductBound product_bound(const ChipSpec& spec, const MatmulType& type, std::int64_t m,
+                                         std::int64_t n, std::int64_t k, std::int64_t slots = 1);
+
 [[nodiscard]] constexpr Direction outward(Hemisphere hemisphere) {
     return hemisphere == Hemisphere::West ? Direction::West : Direction::East;
 }
