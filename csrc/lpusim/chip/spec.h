@@ -64,8 +64,8 @@ struct ChipSpec {
     [[nodiscard]] std::int64_t int8_macs_per_cycle() const { return mxm_planes() * lanes() * lanes(); }
     /// Two planes take one fp16 vector every mxm_fp16_cycles.
     [[nodiscard]] double fp16_macs_per_cycle() const {
-        return static_cast<double>(2 * (mxm_planes_per_hemisphere / 2) * lanes() * lanes()) /
-               static_cast<double>(mxm_fp16_cycles);
+        const std::int64_t pairs = 2 * (mxm_planes_per_hemisphere / 2);
+        return static_cast<double>(pairs * lanes() * lanes()) / static_cast<double>(mxm_fp16_cycles);
     }
     /// One instruction a queue and cycle.
     [[nodiscard]] std::int64_t queues() const {
