@@ -331,7 +331,7 @@ Program flatten(std::span<const PlacedProgram> placed) {
         }
         for (LaneMap map : program->maps) {
             while (!map_names.insert(map.name).second)
-                map.name += "_";
+                map.name += '_';
             flat.maps.push_back(std::move(map));
         }
         for (const Tensor& tensor : program->tensors) {

@@ -57,9 +57,9 @@ Flow KernelSchedule::part(Flow flow, std::int64_t cycles, std::vector<Level> lev
     return flow;
 }
 
-std::size_t KernelSchedule::emit(QueueId queue, std::int64_t issue, Instruction instruction,
+std::size_t KernelSchedule::emit(QueueId queue, std::int64_t issue, const Instruction& instruction,
                                  std::vector<Level> levels, SliceRange slices) {
-    program_.runs.push_back({queue, issue, std::move(instruction), std::move(levels), slices});
+    program_.runs.push_back({queue, issue, instruction, std::move(levels), slices});
     return program_.runs.size() - 1;
 }
 

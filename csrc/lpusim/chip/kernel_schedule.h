@@ -243,8 +243,8 @@ class KernelSchedule {
     [[nodiscard]] std::int64_t pick_alu(const Progression& issues, std::int64_t latency_cycles) const;
     void take_alu(std::int64_t alu, const Progression& issues, std::int64_t latency_cycles);
     [[nodiscard]] VxmOperand operand(const Operand& value, const Progression& issues);
-    std::size_t emit(QueueId queue, std::int64_t issue, Instruction instruction, std::vector<Level> levels,
-                     SliceRange slices = {});
+    std::size_t emit(QueueId queue, std::int64_t issue, const Instruction& instruction,
+                     std::vector<Level> levels, SliceRange slices = {});
     Flow add_source(Source source, DType dtype);
 
     ChipSpec spec_;

@@ -23,8 +23,9 @@ LaneMap rotation(std::int64_t lanes, std::int64_t by) {
 /// Combines values by pairs until at most two are left.
 std::vector<Flow> down_to_two(KernelSchedule& schedule, VxmOp op, std::vector<Flow> values) {
     while (values.size() > 2) {
-        std::vector<Flow> next;
         const std::size_t half = values.size() / 2;
+        std::vector<Flow> next;
+        next.reserve(half + 1);
         for (std::size_t i = 0; i < half; ++i) {
             next.push_back(schedule.vxm(op, {values[i], values[i + half]}));
         }
