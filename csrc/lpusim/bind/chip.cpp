@@ -86,6 +86,7 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
         std::int64_t size_bytes;
     };
     std::vector<Input> stored;
+    stored.reserve(inputs.size());
     for (const auto& [name, matrix] : inputs) {
         stored.push_back(
             {chip::find_tensor(program, name), matrix.data(), static_cast<std::int64_t>(matrix.nbytes())});

@@ -55,6 +55,7 @@ chip::PointwiseStep step_of(const StepRow& row) {
 chip::Program pointwise(const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns,
                         const std::string& dtype, const std::vector<StepRow>& steps) {
     std::vector<chip::PointwiseStep> chain;
+    chain.reserve(steps.size());
     for (const StepRow& row : steps) {
         chain.push_back(step_of(row));
     }

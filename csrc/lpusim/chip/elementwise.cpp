@@ -47,6 +47,7 @@ Program elementwise(const ChipSpec& spec, std::int64_t rows, std::int64_t column
     const auto build = [&](std::int64_t ways) {
         KernelSchedule schedule(spec);
         std::vector<std::size_t> tensors;
+        tensors.reserve(inputs.size());
         for (const ElementwiseInput& input : inputs) {
             tensors.push_back(schedule.tensor(
                 {input.name, Tensor::Role::Input, input.dtype, rows, columns, false, lanes, {}}));
@@ -60,6 +61,7 @@ Program elementwise(const ChipSpec& spec, std::int64_t rows, std::int64_t column
                 const std::int64_t width = std::min(share.parts, parts - first);
                 const std::vector<TensorLoop> loops{{height, 1, 0}, {width, 0, lanes}};
                 std::vector<std::size_t> blocks;
+                blocks.reserve(tensors.size());
                 for (const std::size_t tensor : tensors) {
                     blocks.push_back(schedule.block(tensor, row, first * lanes, loops));
                 }

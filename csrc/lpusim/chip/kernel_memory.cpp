@@ -246,7 +246,7 @@ bool KernelSchedule::can_read(std::size_t block, std::int64_t position, std::int
 }
 
 Flow KernelSchedule::read(std::size_t block, std::int64_t position, std::int64_t cycle,
-                          std::vector<Level> levels, std::int64_t first_word) {
+                          const std::vector<Level>& levels, std::int64_t first_word) {
     Block& from = blocks_[block];
     for (const Copy& copy : from.copies) {
         if (auto plan = plan_read(from, copy, position, cycle, levels, first_word)) {

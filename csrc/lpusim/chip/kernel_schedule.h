@@ -96,7 +96,7 @@ class KernelSchedule {
     /// Vectors of a block, the first one `first_word` into it, the others along `levels` (address_stride in
     /// vectors of the block), so that the first is at `position` in `cycle`.
     [[nodiscard]] Flow read(std::size_t block, std::int64_t position, std::int64_t cycle,
-                            std::vector<Level> levels, std::int64_t first_word = 0);
+                            const std::vector<Level>& levels, std::int64_t first_word = 0);
     /// Writes a flow into a block: one vector after the other, or along `strides`, one for each level.
     void write(std::size_t block, const Flow& flow, std::vector<std::int64_t> strides = {},
                std::int64_t first_word = 0);

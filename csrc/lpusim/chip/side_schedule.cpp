@@ -28,7 +28,7 @@ StreamRef SideSchedule::in(std::int64_t stream) const {
     return {inward(side_), stream};
 }
 
-void SideSchedule::run(Unit unit, std::int64_t index, std::int64_t issue, Instruction instruction,
+void SideSchedule::run(Unit unit, std::int64_t index, std::int64_t issue, const Instruction& instruction,
                        const Loops& loops, SliceRange slices) {
     const auto* access = std::get_if<MemAccess>(&instruction);
     const bool writes = access != nullptr && access->write.has_value();
@@ -37,8 +37,7 @@ void SideSchedule::run(Unit unit, std::int64_t index, std::int64_t issue, Instru
         levels.push_back({loop.count, loop.cycles, writes ? 0 : loop.stride, writes ? loop.stride : 0});
     }
     const Hemisphere where = unit == Unit::Vxm ? Hemisphere::West : side_;
-    program_.runs.push_back(
-        {{unit, where, index}, issue - origin_, std::move(instruction), joined(levels), slices});
+    program_.runs.push_back({{unit, where, index}, issue - origin_, instruction, joined(levels), slices});
 }
 
 SliceRange SideSchedule::range(SliceGroup group, Direction direction, bool writes) const {

@@ -39,8 +39,8 @@ class SideSchedule {
     [[nodiscard]] VxmOperand taken(std::int64_t stream) const { return VxmStream{in(stream)}; }
     [[nodiscard]] VxmOperand chained(std::int64_t alu) const { return VxmChain{first_alu_ + alu}; }
 
-    void run(Unit unit, std::int64_t index, std::int64_t issue, Instruction instruction, const Loops& loops,
-             SliceRange slices = {});
+    void run(Unit unit, std::int64_t index, std::int64_t issue, const Instruction& instruction,
+             const Loops& loops, SliceRange slices = {});
 
     /// Vectors from `group` on `stream` and the following, the first at a unit `hops` outward of the VXM at
     /// `arrives`; or inward, at the VXM.

@@ -145,7 +145,7 @@ Program top_k_gate(const ChipSpec& spec, std::int64_t tokens, std::int64_t exper
                          std::to_string(chosen) + " of " + std::to_string(experts));
     }
     const std::int64_t lanes = spec.lanes();
-    const Program one = GateBuilder(spec, std::min(tokens, lanes), experts, chosen, 1).build(score);
+    Program one = GateBuilder(spec, std::min(tokens, lanes), experts, chosen, 1).build(score);
     if (tokens <= lanes) {
         return one;
     }
