@@ -6,12 +6,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 JOBS ?= 2
 TRACE ?=
 OUT ?= demo-out
+SECONDS ?= 60
+SEED ?= 1
 SOURCES := $(shell find csrc python/lpusim CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' -not -name '*.so' 2>/dev/null)
 PYTHON_FILES := python tests bench tools
 CXX_FILES := $(shell find csrc bench -name '*.h' -o -name '*.cpp' -o -name '*.cc')
 CMAKE := $(BIN)/cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DLPUSIM_WERROR=ON
 
-.PHONY: demo test lint format native-test bench stubs clean
+.PHONY: demo test lint format native-test fuzz-engines bench stubs clean
 
 # Dependency groups need pip 25.1.
 $(VENV)/made:
@@ -56,6 +58,12 @@ native-test: $(VENV)/native-tools
 	$(CMAKE) -B build/native -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g" -DLPUSIM_PYTHON=OFF -DLPUSIM_NATIVE_TESTS=ON -DLPUSIM_SANITIZE=ON > /dev/null
 	$(BIN)/cmake --build build/native -j $(JOBS)
 	$(BIN)/ctest --test-dir build/native --output-on-failure -j $(JOBS)
+
+# Compares the engines on ever new programs; SECONDS=0 ends with Ctrl-C.
+fuzz-engines: $(VENV)/native-tools
+	$(CMAKE) -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g" -DLPUSIM_PYTHON=OFF -DLPUSIM_NATIVE_TESTS=ON > /dev/null
+	$(BIN)/cmake --build build/fuzz -j $(JOBS) --target lpusim_chip_fuzz
+	build/fuzz/lpusim_chip_fuzz $(SECONDS) $(SEED)
 
 bench: $(VENV)/installed $(VENV)/native-tools
 	$(CMAKE) -B build/bench -DCMAKE_BUILD_TYPE=Release -DLPUSIM_PYTHON=OFF -DLPUSIM_BENCH=ON > /dev/null

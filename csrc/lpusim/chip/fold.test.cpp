@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/chip/compare_engines.h"
 #include "lpusim/chip/describe.h"
 #include "lpusim/chip/kernels.h"
 #include "lpusim/chip/layout.h"
@@ -23,16 +25,16 @@ std::string outcome(const Run& run, const Program& program, const ChipSpec& spec
 
 /// Both engines agree in everything they promise to agree in; what fold says.
 Run check_equal(const Program& program, const ChipSpec& spec, const Memory& memory, bool values) {
-    const Run slow = tick(program, spec, memory, values);
-    Run fast = fold(program, spec, memory, values);
-    CAPTURE(to_text(program));
-    CAPTURE(outcome(slow, program, spec));
-    CAPTURE(outcome(fast, program, spec));
-    REQUIRE(slow.cycles == fast.cycles);
-    REQUIRE((slow.error == fast.error));
-    REQUIRE((slow.accounting == fast.accounting));
-    REQUIRE((slow.memory == fast.memory));
-    return fast;
+    const EngineOutcome slow = outcome_of(slow_engine(), program, spec, memory, values);
+    EngineOutcome fast = outcome_of(fast_engine(), program, spec, memory, values);
+    if (!difference(slow, fast).empty()) {
+        FAIL(difference_report(
+            program, spec,
+            [&](std::int64_t chips) { return chips == program.chips ? memory : Memory(spec, chips); },
+            values));
+    }
+    REQUIRE(fast.refusal.empty());
+    return std::move(fast.run);
 }
 
 void check_equal(const Program& program, const ChipSpec& spec, std::uint64_t seed, bool values) {

@@ -45,8 +45,7 @@ class HoldChecker {
                 if (!resource.contested)
                     continue;
                 resource.holds.build();
-                resource.holds.for_each_pair(
-                    [this](std::size_t a, std::size_t b) { check_pair(holds_[a], holds_[b]); });
+                check_pairs(resource.holds);
             }
         }
         return first_;
@@ -83,6 +82,23 @@ class HoldChecker {
         resource.queue = run.use.queue;
         resource.holds.add(busy.first(), busy.last(), holds_.size());
         holds_.push_back({&run, hold.cycles, busy.merged()});
+    }
+
+    /// Meets every two runs that overlap in time, unless a violation is known that theirs cannot precede: in
+    /// the first cycle of a run the one that is named is that run or a greater one.
+    void check_pairs(const IntervalIndex& holds) {
+        std::vector<std::size_t> open;
+        for (const IntervalIndex::Entry& entry : holds.entries()) {
+            const QueueRun& next = *holds_[entry.payload].run;
+            if (first_ && std::tuple(entry.first, ViolationClass::ResourceBusy, next.use.queue, next.run) >=
+                              std::tuple(first_->tau, first_->kind, first_->queue, first_->run)) {
+                continue;
+            }
+            std::erase_if(open, [&](std::size_t at) { return holds_[at].busy.last() < entry.first; });
+            for (const std::size_t at : open)
+                check_pair(holds_[at], holds_[entry.payload]);
+            open.push_back(entry.payload);
+        }
     }
 
     void check_pair(const Hold& a, const Hold& b) {

@@ -41,23 +41,6 @@ class IntervalIndex {
         visit_node(0, entries_.size(), low, high, visit);
     }
 
-    /// Calls visit(a, b) once for every two intervals that touch, in no promised order.
-    template <class Visit>
-    void for_each_pair(const Visit& visit) const {
-        std::vector<std::size_t> open;
-        for (const Entry& entry : entries_) {
-            std::size_t kept = 0;
-            for (const std::size_t at : open) {
-                if (entries_[at].last < entry.first)
-                    continue;
-                open[kept++] = at;
-                visit(entries_[at].payload, entry.payload);
-            }
-            open.resize(kept);
-            open.push_back(static_cast<std::size_t>(&entry - entries_.data()));
-        }
-    }
-
   private:
     std::int64_t build_node(std::size_t begin, std::size_t end) {
         const std::size_t middle = begin + (end - begin) / 2;

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <vector>
 
 #include "lpusim/chip/layout.h"
 
@@ -109,27 +113,71 @@ class Matcher {
         summary_.pieces = static_cast<std::int64_t>(runs_.size());
     }
 
+    /// At each position only the least key that two drives share matters, and only the two least drives of
+    /// it: the second one is named.
     void find_collisions(std::size_t lane) {
-        stream_lanes_[lane].drives.for_each_pair([&](std::size_t left, std::size_t right) {
-            const Port& a = drives_[left];
-            const Port& b = drives_[right];
-            if (a.upstream_rank != b.upstream_rank)
-                return;
-            const auto key = first_common(a.keys, b.keys);
-            if (!key)
-                return;
-            // Named: the greater of the two instances in (queue, run, repeat).
-            const QueueRun& run_a = runs_[a.queue_run];
-            const QueueRun& run_b = runs_[b.queue_run];
-            const bool a_named = std::tie(run_a.use.queue, run_a.run) > std::tie(run_b.use.queue, run_b.run);
-            const Port& named = a_named ? a : b;
-            const Port& other = a_named ? b : a;
-            ScheduleViolation broken = runs_[named.queue_run].violation(
-                ViolationClass::StreamCollision, *key + a.upstream_rank, repeat_of(named, *key));
-            broken.stream = stream_of(lane);
-            name_other(broken, runs_[other.queue_run], repeat_of(other, *key));
-            keep_first(summary_.error, broken);
-        });
+        std::vector<std::size_t> ports;
+        for (const IntervalIndex::Entry& entry : stream_lanes_[lane].drives.entries())
+            ports.push_back(entry.payload);
+        const auto rank = [&](std::size_t port) { return drives_[port].upstream_rank; };
+        std::stable_sort(ports.begin(), ports.end(),
+                         [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+        for (auto begin = ports.begin(); begin != ports.end();) {
+            const auto end = std::find_if(begin, ports.end(),
+                                          [&](std::size_t port) { return rank(port) != rank(*begin); });
+            collide(lane, std::span(begin, end));
+            begin = end;
+        }
+    }
+
+    /// `ports` stand at one position, in order of their first keys.
+    void collide(std::size_t lane, std::span<const std::size_t> ports) {
+        const auto key = least_shared_key(ports);
+        if (!key)
+            return;
+        const Port* other = least_at(*key, ports, nullptr);
+        const Port* named = least_at(*key, ports, other);
+        ScheduleViolation broken = runs_[named->queue_run].violation(
+            ViolationClass::StreamCollision, *key + named->upstream_rank, repeat_of(*named, *key));
+        broken.stream = stream_of(lane);
+        name_other(broken, runs_[other->queue_run], repeat_of(*other, *key));
+        keep_first(summary_.error, broken);
+    }
+
+    /// Cost: pairs that touch before that key.
+    [[nodiscard]] std::optional<std::int64_t> least_shared_key(std::span<const std::size_t> ports) {
+        std::optional<std::int64_t> least;
+        std::vector<std::size_t> open;
+        for (const std::size_t port : ports) {
+            const Progression& keys = drives_[port].keys;
+            if (least && keys.first() >= *least)
+                break;
+            std::erase_if(open, [&](std::size_t at) { return drives_[at].keys.last() < keys.first(); });
+            for (const std::size_t at : open) {
+                const auto key = first_common(drives_[at].keys, keys);
+                if (key && (!least || *key < *least))
+                    least = key;
+            }
+            open.push_back(port);
+        }
+        return least;
+    }
+
+    /// The drive of `key` that is the least in (queue, run), other than `without`.
+    [[nodiscard]] const Port* least_at(std::int64_t key, std::span<const std::size_t> ports,
+                                       const Port* without) const {
+        const Port* least = nullptr;
+        const auto order = [&](const Port& port) {
+            const QueueRun& run = runs_[port.queue_run];
+            return std::tie(run.use.queue, run.run);
+        };
+        for (const std::size_t port : ports) {
+            const Port& drive = drives_[port];
+            if (&drive != without && (least == nullptr || order(drive) < order(*least)) &&
+                drive.keys.contains(key))
+                least = &drive;
+        }
+        return least;
     }
 
     /// Results of an ALU meet only where one operation takes longer than the other: two that issue in one
@@ -147,21 +195,37 @@ class Matcher {
                 .add(entry.first, entry.last, entry.payload);
         }
         alike.build();
-        for (const IntervalIndex::Entry& entry : others.entries()) {
-            alike.for_each_touching(entry.first, entry.last,
-                                    [&](std::size_t port) { meet_results(port, entry.payload); });
+        std::optional<std::int64_t> least;
+        for (const IntervalIndex::Entry& entry : others.entries()) { // In order of their first keys.
+            if (least && entry.first >= *least)
+                break;
+            alike.for_each_touching(entry.first, entry.last, [&](std::size_t port) {
+                const auto tau = first_common(drives_[port].keys, drives_[entry.payload].keys);
+                if (tau && (!least || *tau < *least))
+                    least = tau;
+            });
         }
+        if (least)
+            meet_results(*least, first_at(*least, alike), first_at(*least, others));
     }
 
-    void meet_results(std::size_t left, std::size_t right) {
+    /// The first of them in program order that has `key`. Precondition: one has.
+    [[nodiscard]] std::size_t first_at(std::int64_t key, const IntervalIndex& index) const {
+        std::size_t first = drives_.size();
+        for (const IntervalIndex::Entry& entry : index.entries()) {
+            if (entry.payload < first && drives_[entry.payload].keys.contains(key))
+                first = entry.payload;
+        }
+        assert(first < drives_.size());
+        return first;
+    }
+
+    void meet_results(std::int64_t tau, std::size_t left, std::size_t right) {
         const Port& a = drives_[std::min(left, right)]; // Ports are in program order.
         const Port& b = drives_[std::max(left, right)];
-        const auto tau = first_common(a.keys, b.keys);
-        if (!tau)
-            return;
         ScheduleViolation broken =
-            runs_[b.queue_run].violation(ViolationClass::ResultCollision, *tau, repeat_of(b, *tau));
-        name_other(broken, runs_[a.queue_run], repeat_of(a, *tau));
+            runs_[b.queue_run].violation(ViolationClass::ResultCollision, tau, repeat_of(b, tau));
+        name_other(broken, runs_[a.queue_run], repeat_of(a, tau));
         keep_first(summary_.error, broken);
     }
 
