@@ -1,0 +1,149 @@
+"""The largest, the smallest and the strangest that a caller can ask of the chip room."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import lpusim
+from lpusim import chip
+
+SPEC = chip.ChipSpec()
+SMALL = chip.ChipSpec(
+    superlanes=2,
+    lanes_per_superlane=4,
+    positions=21,
+    mem_slices_per_hemisphere=40,
+    mem_words_per_slice=64,
+)
+COPY = "@0 mem.w.0 read 0 -> e.0{0}@4 mem.e.0 write 0 <- e.0{0}"
+
+
+def copies(count: int) -> chip.Program:
+    return chip.Program.parse(COPY.format(f" repeat {count} every 1\n"))
+
+
+def seconds_of(call) -> float:
+    started = time.monotonic()
+    call()
+    return time.monotonic() - started
+
+
+def test_a_run_of_1e8_instructions_takes_no_longer_than_one():
+    # The last write is taken at 4 + 1e8 - 1 and reaches SRAM a cycle later; 20 superlanes.
+    assert chip.verify(copies(10**8), SPEC).cycles == 4 + 10**8 + 20
+    assert seconds_of(lambda: chip.verify(copies(10**8), SPEC)) < 1
+
+
+def test_a_text_of_many_lines_costs_a_bounded_number_of_bytes_a_line():
+    lines = 200_000
+    text = "".join(f"@{2 * i} mem.w.0 read {i % 8192} -> e.0\n" for i in range(lines))
+    tracemalloc.start()
+    program = chip.Program.parse(text)
+    verdict = chip.verify(program, SPEC)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert program.run_count == lines
+    assert verdict.cycles == 2 * (lines - 1) + 2 + 1 + 19  # The last one drives 2 cycles after its issue.
+    assert peak < 100 * lines  # Of Python's own; the core's lines are small structs.
+
+
+@pytest.mark.parametrize("engine", ["fold", "tick"])
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("@0 mem.w.0 read 8192 -> e.0", r"cycle 0: run 0 on mem\.w\.0 .*8192"),
+        ("@0 mem.w.0 read 8190 -> e.0 repeat 5 every 3 address 1", r"cycle 6: run 0 .*8192"),
+        ("@0 mem.w.0 read 1 -> e.0 repeat 5 every 3 address -1", r"cycle 6: run 0 .*-1"),
+        (
+            COPY.format("\n") + "\n@9 mem.w.0 read 1099511627776 -> e.0",
+            r"cycle 9: run 2 .*1099511627776",
+        ),
+    ],
+)
+def test_an_address_past_sram_is_the_first_error_of_both_engines(engine, text, complaint):
+    with pytest.raises(lpusim.ScheduleError, match=complaint):
+        chip.run(chip.Program.parse(text), SPEC, engine=engine)
+
+
+@pytest.mark.parametrize("count", [10**11, 2**50])
+def test_more_values_than_can_be_computed_are_refused_at_once_and_their_time_is_told(count):
+    with pytest.raises(ValueError, match=r"at most 17179869184 vectors.*run it without values"):
+        chip.run(copies(count), SPEC)
+    assert chip.run(copies(count), SPEC, values=False).cycles == 4 + count + 20
+
+
+@pytest.mark.parametrize("engine", ["fold", "tick"])
+@pytest.mark.parametrize("values", [True, False])
+def test_an_empty_program_does_nothing(engine, values):
+    run = chip.run(chip.Program.parse(""), SPEC, engine=engine, values=values)
+    assert run.cycles == chip.verify(chip.Program.parse("# nothing\n\n"), SPEC).cycles == 0
+    assert run.outputs == {}
+    assert chip.Program.parse("").text() == ""
+
+
+@pytest.mark.parametrize(
+    "name", [field for field in SPEC.to_dict() if isinstance(SPEC.to_dict()[field], int)]
+)
+def test_a_spec_refuses_what_is_below_the_range_of_each_field(name):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        chip.ChipSpec(**{name: -1})
+
+
+@pytest.mark.parametrize("name", ["superlanes", "lanes_per_superlane", "streams_per_direction", "vxm_alus"])
+def test_a_chip_without_lanes_streams_or_alus_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be from 1"):
+        chip.ChipSpec(**{name: 0})
+
+
+def special(dtype: type, rolled: int) -> np.ndarray:
+    """All pairs of eight strange numbers, if combined with the same at another `rolled`."""
+    info = np.finfo(dtype)
+    strange = [np.nan, -np.nan, np.inf, -np.inf, -0.0, info.max, -info.smallest_subnormal, 1.5]
+    row = np.array(strange, dtype)
+    return np.stack([np.roll(row, rolled * shift) for shift in range(8)])
+
+
+NUMPY = {
+    "pass": lambda a: a,
+    "abs": np.abs,
+    "neg": np.negative,
+    "exp": np.exp,
+    "rsqrt": lambda a: 1 / np.sqrt(a),
+    "tanh": np.tanh,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "equal": np.equal,
+    "less": np.less,
+    "less_equal": np.less_equal,
+}
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "fp32"])
+@pytest.mark.parametrize("operation", [*NUMPY, "max", "min", "relu", "mask", "select"])
+def test_nan_and_infinities_go_through_every_operation_alike_in_both_engines(operation, dtype):
+    kind = np.dtype({"fp16": "float16", "fp32": "float32"}[dtype]).type
+    a, b = special(kind, 0), special(kind, 1)
+    names = {"select": ["b", "c"], "max": ["b"], "min": ["b"], "mask": ["b"]}.get(operation)
+    if names is None:
+        names = ["b"] if operation in ("add", "sub", "mul", "equal", "less", "less_equal") else []
+    program = chip.pointwise(SMALL, [(operation, *names)], rows=8, columns=8, dtype=dtype)
+    inputs = {"a": a} | dict(zip(names, (b, special(kind, 3)), strict=False))
+    runs = [chip.run(program, SMALL, inputs, engine=engine) for engine in ("fold", "tick")]
+    out, ticked = (run.outputs["out"] for run in runs)
+    assert out.tobytes() == ticked.tobytes()
+    nan = np.array([0x7E00 if dtype == "fp16" else 0x7FC00000], f"u{out.itemsize}")
+    assert np.all(out.view(nan.dtype)[np.isnan(out)] == nan)  # One NaN only, whatever came in.
+    if operation in NUMPY:
+        with np.errstate(all="ignore"):
+            expected = NUMPY[operation](*[inputs[name] for name in ["a", *names]]).astype(kind)
+        same = np.isnan(out) == np.isnan(expected)
+        if operation == "rsqrt":  # Of -0 IEEE 754 says -inf, of a subnormal below zero NaN.
+            same |= a <= 0
+        assert np.all(same)
+        whole = np.isinf(expected) & same
+        assert np.array_equal(out[whole], expected[whole])
