@@ -15,6 +15,41 @@ if TYPE_CHECKING:
     from lpusim.chip import ChipSpec, Program
 
 
+def embedding(spec: ChipSpec, *, tokens: int, entries: int, columns: int, dtype: str = "fp16") -> Program:
+    """`out[t] = table[ids[t]]`: input "ids" is int32 `(tokens, 1)`, "table" is `(entries, columns)`.
+
+    An id goes to every lane by a sum over lanes and is the address all slices of the table take as it
+    passes, so all vectors of an entry are read at the same time. A program takes (tokens - 1) x period +
+    depth cycles; the period is 4 on the default chip, bound by the SXM. An id outside the table ends a run
+    with an error.
+
+    Raises:
+        ValueError: A size below 1, a type other than "int8" and "fp16", or more columns than slices carry.
+        lpusim.CapacityError: More entries than a bank has words (4096 on the default chip), or no SRAM left.
+
+    Examples:
+        >>> import numpy as np
+        >>> from lpusim import chip
+        >>> spec = chip.ChipSpec()
+        >>> program = chip.embedding(spec, tokens=2, entries=4, columns=3)
+        >>> table = np.arange(12, dtype=np.float16).reshape(4, 3)
+        >>> ids = np.array([[3], [1]], np.int32)
+        >>> chip.run(program, spec, {"ids": ids, "table": table}).outputs["out"].tolist()
+        [[9.0, 10.0, 11.0], [3.0, 4.0, 5.0]]
+    """
+    if not isinstance(dtype, str):
+        raise TypeError(f"dtype must be a str, got {shown(dtype)}")
+    return program_of(
+        _core.chip.embedding(
+            spec_core(spec),
+            tokens=whole_number("tokens", tokens, 1, SIZE_MAX),
+            entries=whole_number("entries", entries, 1, SIZE_MAX),
+            columns=whole_number("columns", columns, 1, SIZE_MAX),
+            dtype=dtype,
+        )
+    )
+
+
 def rope_tables(
     spec: ChipSpec,
     positions: ArrayLike,

@@ -33,7 +33,7 @@ from lpusim import _core
 from lpusim._arguments import whole_number
 from lpusim._chip_attention import AttentionPlan, attention, kv_append, plan_attention
 from lpusim._chip_kernels import gelu, layernorm, pointwise, rmsnorm, silu, softmax, swiglu
-from lpusim._chip_model_kernels import rope, rope_tables, top_k_gate
+from lpusim._chip_model_kernels import embedding, rope, rope_tables, top_k_gate
 from lpusim._chip_products import (
     ProductCost,
     expert_gemm,
@@ -79,6 +79,7 @@ __all__ = [
     "VectorCount",
     "Verification",
     "attention",
+    "embedding",
     "expert_gemm",
     "expert_gemm_cost",
     "expert_numbers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import lpusim
 from lpusim import chip, moe
 
 FULL = chip.ChipSpec()
@@ -56,6 +57,37 @@ def test_a_rotation_keeps_the_length_of_each_pair():
     before = np.hypot(x[:, :32].astype(np.float64), x[:, 32:].astype(np.float64))
     np.testing.assert_allclose(np.hypot(out[:, :32], out[:, 32:]), before, rtol=2e-3)
     np.testing.assert_array_equal(out[0], x[0].astype(np.float64))  # position 0 does not turn
+
+
+@pytest.mark.parametrize("dtype", ["int8", "fp16"])
+@pytest.mark.parametrize(
+    ("spec", "tokens", "entries", "columns"),
+    [(SMALL, 1, 1, 1), (SMALL, 9, 32, 20), (SMALL, 30, 5, 8), (FULL, 40, 500, 1000)],
+)
+def test_an_embedding_reads_the_entries_of_its_ids(spec, tokens, entries, columns, dtype):
+    random = np.random.default_rng(entries)
+    ids = random.integers(0, entries, (tokens, 1), dtype=np.int32)
+    ids[-1] = entries - 1
+    table = random.integers(-128, 128, (entries, columns)).astype({"int8": "i1", "fp16": "f2"}[dtype])
+    program = chip.embedding(spec, tokens=tokens, entries=entries, columns=columns, dtype=dtype)
+    out = both(program, spec, {"ids": ids, "table": table})["out"]
+    np.testing.assert_array_equal(out, table[ids[:, 0]])
+
+
+def test_an_embedding_costs_four_cycles_a_token_and_knows_its_limits():
+    cycles = [
+        chip.verify(chip.embedding(FULL, tokens=t, entries=4096, columns=4096), FULL).cycles
+        for t in (1000, 2000)
+    ]
+    assert cycles[1] - cycles[0] == 4 * 1000
+    with pytest.raises(lpusim.CapacityError, match="4097 vectors in one bank of 4096"):
+        chip.embedding(FULL, tokens=1, entries=4097, columns=1)
+    with pytest.raises(ValueError, match="int8 or fp16"):
+        chip.embedding(FULL, tokens=1, entries=1, columns=1, dtype="fp32")
+    program = chip.embedding(SMALL, tokens=1, entries=4, columns=1, dtype="int8")
+    table = np.zeros((4, 1), np.int8)
+    with pytest.raises(lpusim.ScheduleError):
+        chip.run(program, SMALL, {"ids": np.array([[4]], np.int32), "table": table})
 
 
 @pytest.mark.parametrize("score", ["softmax", "sigmoid"])

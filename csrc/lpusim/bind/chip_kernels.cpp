@@ -93,6 +93,14 @@ void bind_chip_kernels(py::module_& room) {
            [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns, const std::string& dtype) {
                return chip::softmax(spec, rows, columns, dtype_of(dtype));
            });
+    room.def(
+        "embedding",
+        [](const chip::ChipSpec& spec, std::int64_t tokens, std::int64_t entries, std::int64_t columns,
+           const std::string& dtype) {
+            return chip::embedding(spec, tokens, entries, columns, dtype_of(dtype));
+        },
+        py::arg("spec"), py::kw_only(), py::arg("tokens"), py::arg("entries"), py::arg("columns"),
+        py::arg("dtype"));
     room.def("rope_vector_columns", &chip::rope_vector_columns, py::arg("spec"), py::arg("head_columns"));
     room.def(
         "rope",

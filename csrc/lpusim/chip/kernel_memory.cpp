@@ -13,6 +13,14 @@ namespace {
 
 using Kind = Reservations::Kind;
 
+/// The same loop without what it does to addresses.
+std::vector<Level> cycles_of(std::vector<Level> levels) {
+    for (Level& level : levels) {
+        level = {level.count, level.cycles};
+    }
+    return levels;
+}
+
 /// Vectors that one step of the outermost loop covers.
 std::int64_t step_words(const std::vector<TensorLoop>& loops) {
     return loops.empty() ? 1 : loops.front().address_stride;
@@ -201,7 +209,7 @@ std::optional<KernelSchedule::ReadPlan> KernelSchedule::plan_read(const Block& b
     ReadPlan plan;
     plan.source.position = direction == Direction::East ? slices.west : slices.east;
     plan.source.cycle = key + hops_along(direction, plan.source.position);
-    plan.source.levels = levels;
+    plan.source.levels = cycles_of(levels);
     plan.source.streams = block.set_slices;
     plan.sets = accesses(block, copy, key, levels, first_word);
     const auto stream = find_route(plan.source, position);
@@ -263,6 +271,67 @@ Flow KernelSchedule::read(std::size_t block, std::int64_t position, std::int64_t
     }
     throw NoRoom("no slices and streams are free to read " + name_of(from) + " for position " +
                  std::to_string(position) + " in cycle " + std::to_string(cycle));
+}
+
+void KernelSchedule::leave_positions() {
+    for (std::int64_t& used : slices_used_) {
+        const std::int64_t last = used;
+        while (last > 0 && used < spec_.mem_slices_per_hemisphere &&
+               mem_distance(spec_, used) == mem_distance(spec_, last - 1)) {
+            ++used;
+        }
+    }
+}
+
+Flow KernelSchedule::gather(std::size_t block, const Flow& map, Hemisphere hemisphere) {
+    Block& from = blocks_[block];
+    const std::int64_t bank_words = spec_.mem_words_per_slice / spec_.mem_banks_per_slice;
+    std::int64_t words = 1;
+    for (const TensorLoop& loop : from.loops) {
+        words *= loop.count;
+    }
+    if (words > bank_words) {
+        throw CapacityError("a gather from " + name_of(from) + " needs its " + std::to_string(words) +
+                                " vectors in one bank of " + std::to_string(bank_words),
+                            words * spec_.lanes(), bank_words * spec_.lanes());
+    }
+    const Offsets offsets{0, spec_.mem_map_latency_cycles};
+    for (const Copy& copy : fresh_copies(from, sources_[map.source].position)) {
+        if (copy.hemisphere != hemisphere) {
+            continue;
+        }
+        Source& maker = sources_[map.source];
+        const Reach slices = reach(from, copy);
+        const Direction direction = maker.position < slices.west ? Direction::East : Direction::West;
+        const std::int64_t first = direction == Direction::East ? slices.west : slices.east;
+        const std::int64_t last = direction == Direction::East ? slices.east : slices.west;
+        const std::int64_t key = stream_key(direction, maker.position, map.cycle);
+        Source source;
+        source.position = first;
+        source.cycle = key + hops_along(direction, first) + offsets.access + spec_.mem_read_latency_cycles;
+        source.levels = map.levels;
+        source.streams = from.set_slices;
+        source.bound = direction;
+        const std::vector<SetAccess> sets{{copy.slice, key, 0, map.levels}};
+        const auto stream = find_route(maker, last);
+        if (!stream || !slices_free(from, copy, direction, sets, offsets)) {
+            continue;
+        }
+        keep(from, copy);
+        take_slices(from, copy, direction, sets, offsets);
+        take_route(maker, *stream, last);
+        SliceRange range;
+        range.count = from.set_slices;
+        range.stream_stride = 1;
+        range.follow = direction;
+        MemAccess access;
+        access.read = MemRead{0, {}, AddressMap{*stream, words}};
+        source.drives = {{emit({Unit::Mem, copy.hemisphere, copy.slice},
+                               key + hops_along(direction, mem_position(spec_, copy.hemisphere, copy.slice)),
+                               access, map.levels, from.set_slices > 1 ? range : SliceRange{})}};
+        return add_source(std::move(source), from.dtype);
+    }
+    throw NoRoom("no slices and streams are free to gather from " + name_of(from));
 }
 
 bool KernelSchedule::try_write(Block& block, const Copy& copy, bool fresh, const Flow& flow,

@@ -96,7 +96,8 @@ std::optional<StreamRef> KernelSchedule::free_stream(const Source& source, Direc
 std::optional<StreamRef> KernelSchedule::find_route(const Source& source, std::int64_t position) const {
     assert(position != source.position);
     const Direction direction = position > source.position ? Direction::East : Direction::West;
-    if (source.routed && source.routed->direction != direction) {
+    if ((source.bound && *source.bound != direction) ||
+        (source.routed && source.routed->direction != direction)) {
         return {};
     }
     const std::int64_t end = hops_along(direction, position);

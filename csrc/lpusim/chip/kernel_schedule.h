@@ -90,6 +90,8 @@ class KernelSchedule {
     /// others. Slices are found at the first use.
     std::size_t block(std::size_t tensor, std::int64_t row, std::int64_t column,
                       std::vector<TensorLoop> loops, TensorLoop across = {});
+    /// Slices found from now on are farther out than all before, so that they are downstream of them.
+    void leave_positions();
     /// As much SRAM for values in between; written before it is read.
     std::size_t scratch(DType dtype, std::vector<TensorLoop> loops);
 
@@ -97,6 +99,10 @@ class KernelSchedule {
     /// vectors of the block), so that the first is at `position` in `cycle`.
     [[nodiscard]] Flow read(std::size_t block, std::int64_t position, std::int64_t cycle,
                             const std::vector<Level>& levels, std::int64_t first_word = 0);
+    /// A vector of the block for each of `map`, whose first lanes say, superlane by superlane, which one: the
+    /// low two bytes of an int32 below the block's vectors, which must fit in a bank of slices in
+    /// `hemisphere`. The map passes the block's slices on its way, and the vectors go on in its direction.
+    [[nodiscard]] Flow gather(std::size_t block, const Flow& map, Hemisphere hemisphere);
     /// Writes a flow into a block: one vector after the other, or along `strides`, one for each level.
     void write(std::size_t block, const Flow& flow, std::vector<std::int64_t> strides = {},
                std::int64_t first_word = 0);
@@ -163,6 +169,7 @@ class KernelSchedule {
         std::int64_t streams = 1;
         std::optional<std::int64_t> alu{};
         std::vector<Drive> drives{};
+        std::optional<Direction> bound{}; ///< the only way it can go
         std::optional<StreamRef> routed{};
         std::int64_t routed_end = 0; ///< hops downstream up to which the stream is its own
     };

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "lpusim/chip/isa.h"
 #include "lpusim/chip/program.h"
 #include "lpusim/chip/spec.h"
 
@@ -28,6 +29,22 @@ enum class RopePairing : std::uint8_t { Interleaved, Halves };
 /// Throws ValueError for an odd head or one longer than a vector.
 [[nodiscard]] Program rope(const ChipSpec& spec, std::int64_t rows, std::int64_t heads,
                            std::int64_t head_columns, RopePairing pairing);
+
+/// out[t] = table[ids[t]]: inputs "ids" (int32, tokens x 1) and "table" (int8 or fp16, entries x columns),
+/// output "out" (tokens x columns). An id outside the table is a data error of the run.
+///
+/// The id goes to every lane (see reduce_lanes), which is the address every slice of the table takes from the
+/// stream as it passes; all v = ceil(columns / lanes) vectors of an entry are read at the same time, each
+/// from slices of its own, half of them in either hemisphere, and written further out:
+///
+///     (tokens - 1) * period + depth
+///
+/// with a period of 4 on the first-generation chip, whose SXMs move 68 planes a token on 28 queues. Limits: a
+/// table of at most mem_words_per_slice / mem_banks_per_slice entries (an address window lies in one bank:
+/// 4096), and entries whose table and output planes find slices side by side (fp16 on that chip: 18 vectors
+/// of 320). Larger tables are split by the caller.
+[[nodiscard]] Program embedding(const ChipSpec& spec, std::int64_t tokens, std::int64_t entries,
+                                std::int64_t columns, DType dtype);
 
 /// What the weights of the chosen experts are made of; in either case divided by their sum.
 enum class GateScore : std::uint8_t { Softmax, Sigmoid };
