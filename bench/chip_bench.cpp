@@ -1,15 +1,21 @@
 #include <benchmark/benchmark.h>
+#include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lpusim/base/rng.h"
+#include "lpusim/chip/float_formats.h"
 #include "lpusim/chip/fold.h"
 #include "lpusim/chip/kernels.h"
 #include "lpusim/chip/layout.h"
+#include "lpusim/chip/simd_level.h"
 #include "lpusim/chip/text.h"
 #include "lpusim/chip/tick.h"
+#include "lpusim/chip/verify.h"
 
 // Items are run pieces, so time per item is time per piece. Budget: at most 200 ns without values, flat in
 // repeat counts. With values, items are multiply-adds; for tick, cycles.
@@ -43,6 +49,7 @@ void time_fold(benchmark::State& state, const chip::Program& program, const chip
         benchmark::DoNotOptimize(chip::fold(program, spec, {}, false).cycles);
     }
     state.SetItemsProcessed(state.iterations() * run.pieces);
+    state.counters["pieces"] = static_cast<double>(run.pieces);
     state.counters["chip_cycles/s"] =
         benchmark::Counter(static_cast<double>(run.cycles) * static_cast<double>(state.iterations()),
                            benchmark::Counter::kIsRate);
@@ -165,42 +172,116 @@ void fold_misaligned_periods(benchmark::State& state) {
 }
 BENCHMARK(fold_misaligned_periods)->ArgName("rows")->Arg(10)->Arg(100)->Arg(900);
 
-void fold_values_int8(benchmark::State& state) {
+/// One vector a cycle from a slice to another, `instructions` runs of one instruction each.
+chip::Program unrolled_copies(std::int64_t instructions) {
+    chip::Program program;
+    program.runs.reserve(static_cast<std::size_t>(instructions));
+    const chip::ChipSpec spec; // Slices 0 are two hops apart, and a read drives after its latency.
+    const std::int64_t later = spec.mem_read_latency_cycles + 2;
+    for (std::int64_t i = 0; i < instructions / 2; ++i) {
+        const std::int64_t word = i % spec.mem_words_per_slice;
+        const chip::StreamRef stream{chip::Direction::East, 0};
+        program.runs.push_back({{chip::Unit::Mem, chip::Hemisphere::West, 0},
+                                i,
+                                chip::MemAccess{chip::MemRead{word, stream}, std::nullopt},
+                                {},
+                                {}});
+        program.runs.push_back({{chip::Unit::Mem, chip::Hemisphere::East, 0},
+                                i + later,
+                                chip::MemAccess{std::nullopt, chip::MemWrite{word, stream}},
+                                {},
+                                {}});
+    }
+    return program;
+}
+
+/// Items are instructions. `run_bytes` is what one of them takes in memory.
+void verify_single_instructions(benchmark::State& state) {
     const chip::ChipSpec spec;
-    const std::int64_t side = state.range(0);
-    const chip::Program program = chip::gemm(spec, side, side, side);
-    std::vector<std::uint8_t> a(static_cast<std::size_t>(side * side)), w(a.size()), c(4 * a.size());
+    const std::int64_t instructions = state.range(0);
+    const chip::Program program = unrolled_copies(instructions);
+    // The last write is taken instructions / 2 - 1 + 4 cycles in, is in SRAM one later; 20 superlanes.
+    if (!chip::verify(program, spec).legal() ||
+        chip::verify(program, spec).cycles != instructions / 2 + 4 + spec.superlanes) {
+        state.SkipWithError("wrong answer, so the time is meaningless");
+        return;
+    }
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(chip::verify(program, spec).cycles);
+    }
+    state.SetItemsProcessed(state.iterations() * instructions);
+    state.counters["run_bytes"] = sizeof(chip::InstructionRun);
+}
+BENCHMARK(verify_single_instructions)
+    ->ArgName("instructions")
+    ->Arg(10'000)
+    ->Arg(1'000'000)
+    ->Unit(benchmark::kMillisecond);
+
+/// `level` is a SimdLevel: 0 portable, 1 AVX2, 2 AVX-512 with VNNI; those that the machine lacks are not
+/// registered. The bits are those of the portable level, of which one block of rows is checked by hand.
+void fold_values(benchmark::State& state, chip::DType dtype) {
+    const chip::ChipSpec spec;
+    const auto level = static_cast<chip::SimdLevel>(state.range(0));
+    const std::int64_t side = state.range(1);
+    const chip::Program program = chip::gemm(spec, side, side, side, dtype);
+    const std::int64_t width = chip::dtype_bytes(dtype);
+    std::vector<std::uint8_t> a(static_cast<std::size_t>(width * side * side)), w(a.size());
     for (std::size_t i = 0; i < a.size(); ++i) {
         a[i] = static_cast<std::uint8_t>(random_bits(1, 0, i));
         w[i] = static_cast<std::uint8_t>(random_bits(1, 1, i));
+        if (width == 2 && i % 2 == 1) { // Signs at random, sizes from 2^-3 to 2^4.
+            a[i] = static_cast<std::uint8_t>((a[i] & 0x8fU) | 0x30U);
+            w[i] = static_cast<std::uint8_t>((w[i] & 0x8fU) | 0x30U);
+        }
     }
+    const auto size = static_cast<std::int64_t>(a.size());
     chip::Memory memory(spec);
-    chip::store_tensor(chip::find_tensor(program, "a"), spec, memory, a.data(), side * side);
-    chip::store_tensor(chip::find_tensor(program, "w"), spec, memory, w.data(), side * side);
-    const chip::Run run = chip::fold(program, spec, memory, true);
+    chip::store_tensor(chip::find_tensor(program, "a"), spec, memory, a.data(), size);
+    chip::store_tensor(chip::find_tensor(program, "w"), spec, memory, w.data(), size);
+    const chip::Run run = chip::fold(program, spec, memory, true, {}, level);
+    std::vector<std::uint8_t> c(static_cast<std::size_t>(4 * side * side));
     chip::fetch_tensor(chip::find_tensor(program, "c"), spec, run.memory, c.data(), 4 * side * side);
-    for (std::int64_t row = 0; row < side; row += 17) { // One element of some rows, by hand.
+    for (std::int64_t row = 0; row < side; row += 17) { // One element of some rows.
         const std::int64_t column = row * 7 % side;
-        std::int32_t sum = 0;
+        const auto element = [&](const std::vector<std::uint8_t>& matrix, std::int64_t at) {
+            const auto byte = static_cast<std::size_t>(width * at);
+            return width == 1 ? static_cast<double>(static_cast<std::int8_t>(matrix[byte]))
+                              : chip::fp32_from_fp16(
+                                    static_cast<std::uint16_t>(matrix[byte] | (matrix[byte + 1] << 8U)));
+        };
+        double sum = 0, size_sum = 0; // Exact for int8.
         for (std::int64_t k = 0; k < side; ++k) {
-            sum += static_cast<std::int8_t>(a[static_cast<std::size_t>(row * side + k)]) *
-                   static_cast<std::int8_t>(w[static_cast<std::size_t>(k * side + column)]);
+            const double product = element(a, row * side + k) * element(w, k * side + column);
+            sum += product;
+            size_sum += std::abs(product);
         }
-        std::uint32_t got = 0;
-        for (std::size_t byte = 0; byte < 4; ++byte) {
-            got |= std::uint32_t{c[static_cast<std::size_t>(4 * (row * side + column)) + byte]} << (8 * byte);
-        }
-        if (got != static_cast<std::uint32_t>(sum)) {
+        std::uint32_t bits = 0;
+        for (std::size_t byte = 0; byte < 4; ++byte)
+            bits |= std::uint32_t{c[static_cast<std::size_t>(4 * (row * side + column)) + byte]}
+                    << (8 * byte);
+        const double got = width == 1 ? static_cast<double>(std::bit_cast<std::int32_t>(bits))
+                                      : static_cast<double>(std::bit_cast<float>(bits));
+        if (std::abs(got - sum) > (width == 1 ? 0.0 : 0x1p-20 * size_sum)) {
             state.SkipWithError("wrong answer, so the time is meaningless");
             return;
         }
     }
     for (auto _ : state) {
-        benchmark::DoNotOptimize(chip::fold(program, spec, memory, true).cycles);
+        benchmark::DoNotOptimize(chip::fold(program, spec, memory, true, {}, level).cycles);
     }
     state.SetItemsProcessed(state.iterations() * side * side * side);
 }
-BENCHMARK(fold_values_int8)->ArgName("side")->Arg(320)->Arg(2048)->Unit(benchmark::kMillisecond);
+
+void levels_and_sides(benchmark::internal::Benchmark* bench) {
+    bench->ArgNames({"level", "side"})->Unit(benchmark::kMillisecond);
+    for (const chip::SimdLevel level : chip::simd_levels()) {
+        for (const std::int64_t side : {320, 2048})
+            bench->Args({static_cast<std::int64_t>(level), side});
+    }
+}
+BENCHMARK_CAPTURE(fold_values, int8, chip::DType::Int8)->Apply(levels_and_sides);
+BENCHMARK_CAPTURE(fold_values, fp16, chip::DType::Fp16)->Apply(levels_and_sides);
 
 /// A product wide enough for every plane.
 void tick_matrix_product(benchmark::State& state) {

@@ -103,8 +103,8 @@ FinishedRun run_program(const chip::Program& program, const chip::ChipSpec& spec
                 chip::store_tensor(input.tensor, spec, memory, input.bytes, input.size_bytes);
             }
         }
-        const auto run = engine == "fold" ? chip::fold : chip::tick;
-        done.run = run(program, spec, std::move(memory), values, progress);
+        done.run = engine == "fold" ? chip::fold(program, spec, std::move(memory), values, progress)
+                                    : chip::tick(program, spec, std::move(memory), values, progress);
     }
     if (done.run.error) {
         throw ScheduleError(chip::describe(*done.run.error, program, spec));

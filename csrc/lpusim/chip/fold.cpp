@@ -1,6 +1,7 @@
 #include "lpusim/chip/fold.h"
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 #include <string>
 #include <utility>
@@ -52,8 +53,9 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 } // namespace
 
-Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool values,
-         const Progress& progress) {
+Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool values, const Progress& progress,
+         SimdLevel level) {
+    assert(level <= best_simd_level());
     validate(program, spec);
     Run result;
     result.cycles = program_cycles(program, spec);
@@ -95,7 +97,7 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
         sources.finish();
         Values computed_values =
             fold_values(program, spec, runs, sources, starting_memory(program, spec, std::move(initial)),
-                        end(), progress ? Progress(computed) : Progress());
+                        end(), progress ? Progress(computed) : Progress(), level);
         if (computed_values.error)
             keep_first(result.error, *computed_values.error);
         if (!result.error)

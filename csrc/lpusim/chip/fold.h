@@ -4,6 +4,7 @@
 #include "lpusim/chip/memory.h"
 #include "lpusim/chip/program.h"
 #include "lpusim/chip/run.h"
+#include "lpusim/chip/simd_level.h"
 #include "lpusim/chip/spec.h"
 
 namespace lpusim::chip {
@@ -15,7 +16,8 @@ namespace lpusim::chip {
 /// the runs on their queues and the parts into which reads split to meet their drives. Cost without values: n
 /// log n in pieces, not a function of repeat counts where periods align. With values: one vector operation
 /// for each instance, grouped into dense operations as far ahead as SRAM and weights allow.
+/// The bits are the same at every `level`, which must be one that the machine has.
 [[nodiscard]] Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool values,
-                       const Progress& progress = {});
+                       const Progress& progress = {}, SimdLevel level = best_simd_level());
 
 } // namespace lpusim::chip

@@ -31,9 +31,9 @@ using Installs = std::priority_queue<std::pair<std::int64_t, std::size_t>,
 class Executor {
   public:
     Executor(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
-             const SourceTable& sources, Memory memory, std::int64_t end)
-        : program_(program), runs_(runs), end_(end), work_(program, spec, runs, sources, std::move(memory)),
-          producer_(runs.size(), 0),
+             const SourceTable& sources, Memory memory, std::int64_t end, SimdLevel level)
+        : program_(program), runs_(runs), end_(end),
+          work_(program, spec, runs, sources, std::move(memory), level), producer_(runs.size(), 0),
           slice_reads_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
           slice_writes_(slice_reads_.size()),
           plane_accumulates_(static_cast<std::size_t>(program.chips * spec.mxm_planes())),
@@ -318,8 +318,9 @@ class Executor {
 } // namespace
 
 Values fold_values(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
-                   const SourceTable& sources, Memory memory, std::int64_t end, const Progress& progress) {
-    return Executor(program, spec, runs, sources, std::move(memory), end).run(progress);
+                   const SourceTable& sources, Memory memory, std::int64_t end, const Progress& progress,
+                   SimdLevel level) {
+    return Executor(program, spec, runs, sources, std::move(memory), end, level).run(progress);
 }
 
 } // namespace lpusim::chip

@@ -9,6 +9,7 @@
 #include "lpusim/chip/fold_runs.h"
 #include "lpusim/chip/fold_streams.h"
 #include "lpusim/chip/memory.h"
+#include "lpusim/chip/simd_level.h"
 
 namespace lpusim::chip {
 
@@ -63,6 +64,6 @@ struct Values {
 /// ends, and a run that nothing interferes with is done in dense batches.
 [[nodiscard]] Values fold_values(const Program& program, const ChipSpec& spec,
                                  const std::vector<QueueRun>& runs, const SourceTable& sources, Memory memory,
-                                 std::int64_t end, const Progress& progress);
+                                 std::int64_t end, const Progress& progress, SimdLevel level);
 
 } // namespace lpusim::chip

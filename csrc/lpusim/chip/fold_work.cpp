@@ -26,9 +26,9 @@ void for_blocks(const SourceSegment& segment, std::int64_t skip, std::int64_t co
 } // namespace
 
 FoldWork::FoldWork(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
-                   const SourceTable& sources, Memory memory)
+                   const SourceTable& sources, Memory memory, SimdLevel level)
     : program_(program), spec_(spec), runs_(runs), sources_(sources), memory_(std::move(memory)),
-      lanes_(spec.lanes()), input_position_(sources.inputs().size(), 0),
+      lanes_(spec.lanes()), level_(level), input_position_(sources.inputs().size(), 0),
       planes_(static_cast<std::size_t>(program.chips * spec.mxm_planes())) {
     results_.reserve(runs.size());
     for (std::size_t run = 0; run < runs.size(); ++run)
@@ -283,7 +283,7 @@ void FoldWork::activate(const Actor& actor, std::int64_t count) {
         return;
     Plane& plane = plane_of(actor);
     WeightPlane* high = order.dtype == DType::Fp16 ? &plane_of(actor, 1).active : nullptr;
-    multiply(order, spec_, plane.active, high, operands_[0].data(), count, sums_);
+    multiply(order, spec_, plane.active, high, operands_[0].data(), count, sums_, level_);
     std::uint8_t* to = results.fill(actor.cursor, 0);
     if (sums_.wide.empty()) {
         std::memcpy(to, sums_.words.data(), sums_.words.size() * sizeof(std::int32_t));
@@ -364,7 +364,7 @@ void FoldWork::compute(const Actor& actor, std::int64_t count) {
     if (!results_[actor.run].wanted(actor.cursor))
         return;
     result_.resize(static_cast<std::size_t>(dtype_bytes(order.result) * elements));
-    vxm_apply(order, {bytes[0], bytes[1], bytes[2]}, result_.data(), elements);
+    vxm_apply(order, {bytes[0], bytes[1], bytes[2]}, result_.data(), elements, level_);
     keep(actor, count);
 }
 

@@ -11,6 +11,7 @@
 #include "lpusim/chip/fold_values.h"
 #include "lpusim/chip/memory.h"
 #include "lpusim/chip/mxm_values.h"
+#include "lpusim/chip/simd_level.h"
 #include "lpusim/chip/values.h"
 
 namespace lpusim::chip {
@@ -35,7 +36,7 @@ struct Actor {
 class FoldWork {
   public:
     FoldWork(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
-             const SourceTable& sources, Memory memory);
+             const SourceTable& sources, Memory memory, SimdLevel level);
 
     /// The inputs [first, second) of the source table that an actor takes from.
     [[nodiscard]] std::pair<std::size_t, std::size_t> inputs(const Actor& actor) const;
@@ -93,6 +94,7 @@ class FoldWork {
     Memory memory_;
     std::optional<ScheduleViolation> error_;
     std::int64_t lanes_;
+    SimdLevel level_;
     std::vector<Results> results_;            ///< by run
     std::vector<std::size_t> input_position_; ///< by input: the first segment not done
     std::vector<Plane> planes_;

@@ -23,7 +23,7 @@ bool keeps_wide_sums(const MxmActivate& activate, const ChipSpec& spec) {
 }
 
 void multiply(const MxmActivate& activate, const ChipSpec& spec, WeightPlane& weights, WeightPlane* high,
-              const std::uint8_t* activations, std::int64_t rows, ColumnSums& sums) {
+              const std::uint8_t* activations, std::int64_t rows, ColumnSums& sums, SimdLevel level) {
     assert((high != nullptr) == (activate.dtype == DType::Fp16));
     const auto elements = static_cast<std::size_t>(rows * weights.lanes());
     sums.words.clear();
@@ -31,22 +31,22 @@ void multiply(const MxmActivate& activate, const ChipSpec& spec, WeightPlane& we
     if (keeps_wide_sums(activate, spec)) {
         sums.wide.resize(elements);
         if (activate.dtype == DType::Fp16) {
-            add_wide_sums_fp16(weights, *high, activations, rows, sums.wide.data());
+            add_wide_sums_fp16(weights, *high, activations, rows, sums.wide.data(), level);
         } else {
-            add_wide_sums_fp8(weights, activations, rows, sums.wide.data());
+            add_wide_sums_fp8(weights, activations, rows, sums.wide.data(), level);
         }
         return;
     }
     sums.words.resize(elements);
     switch (activate.dtype) {
     case DType::Fp16:
-        column_sums_fp16(weights, *high, activations, rows, activate.roundings, sums.words.data());
+        column_sums_fp16(weights, *high, activations, rows, activate.roundings, sums.words.data(), level);
         break;
     case DType::Fp8:
-        column_sums_fp8(weights, activations, rows, sums.words.data());
+        column_sums_fp8(weights, activations, rows, sums.words.data(), level);
         break;
     default:
-        column_sums_int8(weights, activations, rows, sums.words.data());
+        column_sums_int8(weights, activations, rows, sums.words.data(), level);
         break;
     }
 }

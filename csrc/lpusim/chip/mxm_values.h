@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lpusim/chip/isa.h"
+#include "lpusim/chip/simd_level.h"
 #include "lpusim/chip/spec.h"
 #include "lpusim/chip/weight_plane.h"
 #include "lpusim/chip/wide_sum.h"
@@ -26,7 +27,8 @@ struct ColumnSums {
 /// Multiplies `rows` activation vectors (byte planes, as in column_sums.h) with `weights`, for fp16 the low
 /// bytes of the weights; `high` has their high bytes and is null for other types.
 void multiply(const MxmActivate& activate, const ChipSpec& spec, WeightPlane& weights, WeightPlane* high,
-              const std::uint8_t* activations, std::int64_t rows, ColumnSums& sums);
+              const std::uint8_t* activations, std::int64_t rows, ColumnSums& sums,
+              SimdLevel level = best_simd_level());
 
 /// One accumulator vector of a plane. It holds zeros until something is taken; wide sums while all that was
 /// taken since the last start was wide and added as fp32, else words.
