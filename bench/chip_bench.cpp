@@ -97,7 +97,41 @@ void fold_vector_matrix(benchmark::State& state) {
     }
     time_fold(state, program, spec, run);
 }
-BENCHMARK(fold_vector_matrix)->ArgName("side")->Arg(1024)->Arg(4096)->Unit(benchmark::kMicrosecond);
+BENCHMARK(fold_vector_matrix)
+    ->ArgName("side")
+    ->Arg(1024)
+    ->Arg(4096)
+    ->Arg(12'800)
+    ->Unit(benchmark::kMicrosecond);
+
+/// Layers of a model in one program: every layer has runs of its own.
+void fold_vector_matrix_chain(benchmark::State& state) {
+    const chip::ChipSpec spec;
+    const auto layers = static_cast<std::size_t>(state.range(0));
+    const std::vector<std::int64_t> widths(layers + 1, 5120);
+    const chip::Program program = chip::gemv_chain(spec, widths, std::vector<float>(layers, 0.001F));
+    const chip::Run run = chip::fold(program, spec, {}, false);
+    if (run.error || run.cycles != chip::plan_gemv_chain(spec, widths).cycles) {
+        state.SkipWithError("wrong answer, so the time is meaningless");
+        return;
+    }
+    time_fold(state, program, spec, run);
+}
+BENCHMARK(fold_vector_matrix_chain)->ArgName("layers")->Arg(1)->Arg(6)->Unit(benchmark::kMicrosecond);
+
+/// Weights gathered at the addresses of experts.
+void fold_experts(benchmark::State& state) {
+    const chip::ChipSpec spec;
+    const chip::ExpertShape shape{8, state.range(0), 1, 2560, 2560};
+    const chip::Program program = chip::expert_gemm(spec, shape);
+    const chip::Run run = chip::fold(program, spec, {}, false);
+    if (run.error || run.cycles != chip::plan_expert_gemm(spec, shape).cycles) {
+        state.SkipWithError("wrong answer, so the time is meaningless");
+        return;
+    }
+    time_fold(state, program, spec, run);
+}
+BENCHMARK(fold_experts)->ArgName("slots")->Arg(8)->Arg(512)->Unit(benchmark::kMicrosecond);
 
 /// Every plane loads a tile, installs it, takes a vector and stores the sums, 256 tiles a turn: ten runs a
 /// plane. Ten streams carry 32 * 10 weight columns in 32 cycles, the next cycle installs.
