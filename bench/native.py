@@ -27,7 +27,6 @@ def budgets() -> list[tuple[str, str, str, str, float]]:
         (r"fold_repeat_stretched.*", "chip_cycles/s", "cycle/s", ">=", 1e9),
         # As many runs whatever the size, so a small product's rate is its size over a fixed time.
         (r"fold_vector_matrix/side:12800", "chip_cycles/s", "cycle/s", ">=", 1e8),
-        (r"fold_vector_matrix_chain/layers:6", "chip_cycles/s", "cycle/s", ">=", 1e8),
         (r"fold_experts/slots:512", "chip_cycles/s", "cycle/s", ">=", 1e8),
         (r"fold_misaligned_periods.*", "item", "ns/piece", "<=", 200),
         (r"fold_misaligned_periods.*", "pieces", "pieces", "", 0),

@@ -12,36 +12,37 @@ namespace lpusim::chip {
 namespace {
 
 /// Calls visit(bank, vectors) for the addresses base + sum of stride_k * i_k over the levels from `level` on.
+/// Cost: a step for each time that a level's addresses leave a bank, whatever its count.
 template <class Visit>
 void count_by_bank(const std::vector<Level>& levels, std::size_t level, std::int64_t base,
                    AffineAddress::Side side, const ChipSpec& spec, const Visit& visit) {
-    std::int64_t least = base, greatest = base, instances = 1;
+    if (level == levels.size()) {
+        visit(bank_of(spec, base), 1);
+        return;
+    }
     const auto stride = [&](std::size_t k) {
         return side == AffineAddress::Side::Read ? levels[k].address_stride : levels[k].write_address_stride;
     };
-    for (std::size_t k = level; k < levels.size(); ++k) {
+    std::int64_t below = 0, above = 0, instances = 1; // Of the levels inside, around base.
+    for (std::size_t k = level + 1; k < levels.size(); ++k) {
         const std::int64_t reach = stride(k) * (levels[k].count - 1); // Every address is in a slice.
-        (reach < 0 ? least : greatest) += reach;
+        (reach < 0 ? below : above) += reach;
         instances *= levels[k].count;
     }
-    if (bank_of(spec, least) == bank_of(spec, greatest)) {
-        visit(bank_of(spec, least), instances);
-        return;
-    }
-    const std::int64_t step = stride(level);
-    if (level + 1 < levels.size()) {
-        for (std::int64_t i = 0; i < levels[level].count; ++i)
-            count_by_bank(levels, level + 1, base + i * step, side, spec, visit);
-        return;
-    }
+    const std::int64_t step = stride(level), count = levels[level].count;
     const std::int64_t bank_words = spec.mem_words_per_slice / spec.mem_banks_per_slice;
-    for (std::int64_t i = 0; i < levels[level].count;) {
+    for (std::int64_t i = 0; i < count;) {
         const std::int64_t address = base + i * step;
-        const std::int64_t bank = bank_of(spec, address);
+        const std::int64_t bank = bank_of(spec, address + below);
+        if (bank != bank_of(spec, address + above)) {
+            count_by_bank(levels, level + 1, address, side, spec, visit);
+            ++i;
+            continue;
+        }
         const std::int64_t room =
-            step > 0 ? (bank + 1) * bank_words - address : address - bank * bank_words + 1;
-        const std::int64_t taken = std::min(levels[level].count - i, div_ceil(room, std::abs(step)));
-        visit(bank, taken);
+            step > 0 ? (bank + 1) * bank_words - 1 - (address + above) : address + below - bank * bank_words;
+        const std::int64_t taken = step == 0 ? count - i : std::min(count - i, room / std::abs(step) + 1);
+        visit(bank, taken * instances);
         i += taken;
     }
 }
