@@ -67,8 +67,9 @@ class Accounting:
         queues: By queue, such as "mem.w.3".
         streams: By stream, such as "e.0" (of other chips than the first: "chip1.e.0").
         banks: By slice and bank, such as "mem.w.3.0".
-        int8_macs, fp8_macs, fp16_macs: Multiply-adds of the planes, padding included.
-        alu_operations: One a lane and vector instruction.
+        int8_activations, fp8_activations, fp16_activations: Vectors the planes multiplied, lanes x lanes
+            multiply-adds each, padding included.
+        alu_vectors: Vectors the VXM computed.
         sxm_vectors: Vectors the lane switches drove.
         link_vectors: Vectors sent to other chips.
         fetched_vectors: Vectors of instruction text taken by ifetch.
@@ -77,10 +78,10 @@ class Accounting:
     queues: dict[str, QueueCount]
     streams: dict[str, VectorCount]
     banks: dict[str, VectorCount]
-    int8_macs: int
-    fp8_macs: int
-    fp16_macs: int
-    alu_operations: int
+    int8_activations: int
+    fp8_activations: int
+    fp16_activations: int
+    alu_vectors: int
     sxm_vectors: int
     link_vectors: int
     fetched_vectors: int

@@ -140,3 +140,20 @@ def test_bad_sizes_types_and_chips_are_refused():
         chip.rmsnorm(SMALL, rows=5000, columns=40)
     with pytest.raises(TypeError, match="spec"):
         chip.rmsnorm(None, rows=1, columns=1)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"superlanes": 1, "lanes_per_superlane": 1},
+        {"superlanes": 1, "positions": 7, "sxm_permute_latency_cycles": 1, "mem_write_latency_cycles": 16},
+        {"mem_write_latency_cycles": 64},
+    ],
+)
+def test_values_kept_in_sram_are_read_only_once_they_are_written(fields: dict[str, int]) -> None:
+    spec = chip.ChipSpec(**fields)
+    x = np.random.default_rng(3).normal(size=(2, 3)).astype(np.float32)
+    program = chip.softmax(spec, rows=2, columns=3, dtype="fp32")
+    got = chip.run(program, spec, {"x": x}).outputs["out"]
+    raised = np.exp(x - x.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(got, raised / raised.sum(axis=1, keepdims=True), rtol=1e-5)

@@ -31,8 +31,9 @@ def test_counts_are_the_same_from_both_engines_and_from_the_proof() -> None:
     proof = chip.verify(program, SPEC)
     for engine in ("fold", "tick"):
         assert chip.run(program, SPEC, values=False, engine=engine).accounting == proof.accounting  # type: ignore[arg-type]
-    assert proof.accounting.int8_macs % (320 * 320) == 0
-    assert proof.accounting.queues["mxm.w.0.activations"].busy_cycles > 0
+    queues = proof.accounting.queues
+    taken = sum(use.busy_cycles for name, use in queues.items() if name.endswith(".activations"))
+    assert proof.accounting.int8_activations == taken > 0
 
 
 def test_a_lint_names_who_made_the_values_that_nobody_reads() -> None:

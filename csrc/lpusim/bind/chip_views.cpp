@@ -164,9 +164,11 @@ Dict<py::object> accounting_rows(const chip::Accounting& accounting) {
         banks[py::str(bank_name(count))] = py::make_tuple(count.read_vectors, count.written_vectors);
     return Dict<py::object>(
         py::arg("queues") = queues, py::arg("streams") = streams, py::arg("banks") = banks,
-        py::arg("int8_macs") = accounting.int8_macs, py::arg("fp8_macs") = accounting.fp8_macs,
-        py::arg("fp16_macs") = accounting.fp16_macs, py::arg("alu_operations") = accounting.alu_operations,
-        py::arg("sxm_vectors") = accounting.sxm_vectors, py::arg("link_vectors") = accounting.link_vectors,
+        py::arg("int8_activations") = accounting.int8_activations,
+        py::arg("fp8_activations") = accounting.fp8_activations,
+        py::arg("fp16_activations") = accounting.fp16_activations,
+        py::arg("alu_vectors") = accounting.alu_vectors, py::arg("sxm_vectors") = accounting.sxm_vectors,
+        py::arg("link_vectors") = accounting.link_vectors,
         py::arg("fetched_vectors") = accounting.fetched_vectors);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <span>
 
 #include "lpusim/base/integers.h"
 #include "lpusim/chip/layout.h"
@@ -11,40 +12,60 @@
 namespace lpusim::chip {
 namespace {
 
-/// Calls visit(bank, vectors) for the addresses base + sum of stride_k * i_k over the levels from `level` on.
-/// Cost: a step for each time that a level's addresses leave a bank, whatever its count.
+/// A loop of addresses that moves.
+struct Walk {
+    std::int64_t step = 0;
+    std::int64_t count = 1;
+};
+
+/// Calls visit(bank, vectors) for the addresses base + sum of step_k * i_k over the walks, each taken `times`
+/// times. Cost: a step for each time that a walk's addresses leave a bank, whatever its count.
 template <class Visit>
-void count_by_bank(const std::vector<Level>& levels, std::size_t level, std::int64_t base,
-                   AffineAddress::Side side, const ChipSpec& spec, const Visit& visit) {
-    if (level == levels.size()) {
-        visit(bank_of(spec, base), 1);
+void count_by_bank(std::span<const Walk> walks, std::int64_t base, std::int64_t times, const ChipSpec& spec,
+                   const Visit& visit) {
+    if (walks.empty()) {
+        visit(bank_of(spec, base), times);
         return;
     }
-    const auto stride = [&](std::size_t k) {
-        return side == AffineAddress::Side::Read ? levels[k].address_stride : levels[k].write_address_stride;
-    };
-    std::int64_t below = 0, above = 0, instances = 1; // Of the levels inside, around base.
-    for (std::size_t k = level + 1; k < levels.size(); ++k) {
-        const std::int64_t reach = stride(k) * (levels[k].count - 1); // Every address is in a slice.
+    std::int64_t below = 0, above = 0, instances = times; // Of the walks inside, around base.
+    for (const Walk& walk : walks.subspan(1)) {
+        const std::int64_t reach = walk.step * (walk.count - 1); // Every address is in a slice.
         (reach < 0 ? below : above) += reach;
-        instances *= levels[k].count;
+        instances *= walk.count;
     }
-    const std::int64_t step = stride(level), count = levels[level].count;
+    const auto [step, count] = walks.front();
     const std::int64_t bank_words = spec.mem_words_per_slice / spec.mem_banks_per_slice;
     for (std::int64_t i = 0; i < count;) {
         const std::int64_t address = base + i * step;
         const std::int64_t bank = bank_of(spec, address + below);
         if (bank != bank_of(spec, address + above)) {
-            count_by_bank(levels, level + 1, address, side, spec, visit);
+            count_by_bank(walks.subspan(1), address, times, spec, visit);
             ++i;
             continue;
         }
         const std::int64_t room =
             step > 0 ? (bank + 1) * bank_words - 1 - (address + above) : address + below - bank * bank_words;
-        const std::int64_t taken = step == 0 ? count - i : std::min(count - i, room / std::abs(step) + 1);
+        const std::int64_t taken = std::min(count - i, room / std::abs(step) + 1);
         visit(bank, taken * instances);
         i += taken;
     }
+}
+
+/// The same for one side of a run; levels that move no address only multiply.
+template <class Visit>
+void count_run_by_bank(const InstructionRun& run, std::int64_t base, AffineAddress::Side side,
+                       const ChipSpec& spec, const Visit& visit) {
+    const AffineAddress address(run, base, side);
+    std::vector<Walk> walks;
+    std::int64_t times = 1;
+    for (const Level& level : run.repeat) {
+        if (address.stride(level) == 0) {
+            times *= level.count;
+        } else if (level.count > 1) {
+            walks.push_back({address.stride(level), level.count});
+        }
+    }
+    count_by_bank(walks, base, times, spec, visit);
 }
 
 /// Cycles in which each queue of the program is parked and how much of it is powered while it issues.
@@ -132,11 +153,13 @@ void AccountingBook::issued(const QueueId& queue, std::int64_t instances) {
 }
 
 void AccountingBook::drove(std::int64_t chip, const StreamRef& stream, std::int64_t vectors) {
-    counts_of(chip, stream).in += vectors;
+    InAndOut& counts = counts_of(chip, stream);
+    counts.in = checked_add(counts.in, vectors);
 }
 
 void AccountingBook::read(std::int64_t chip, const StreamRef& stream, std::int64_t vectors) {
-    counts_of(chip, stream).out += vectors;
+    InAndOut& counts = counts_of(chip, stream);
+    counts.out = checked_add(counts.out, vectors);
 }
 
 void AccountingBook::read_bank(std::int64_t slice, std::int64_t bank, std::int64_t vectors) {
@@ -148,18 +171,18 @@ void AccountingBook::wrote_bank(std::int64_t slice, std::int64_t bank, std::int6
 }
 
 void AccountingBook::worked(const Instruction& instruction, std::int64_t instances) {
-    const std::int64_t lanes = spec_.lanes();
     if (const auto* activate = std::get_if<MxmActivate>(&instruction)) {
-        std::int64_t& macs = activate->dtype == DType::Int8  ? counts_.int8_macs
-                             : activate->dtype == DType::Fp8 ? counts_.fp8_macs
-                                                             : counts_.fp16_macs;
-        macs += instances * lanes * lanes;
+        std::int64_t& activations = activate->dtype == DType::Int8  ? counts_.int8_activations
+                                    : activate->dtype == DType::Fp8 ? counts_.fp8_activations
+                                                                    : counts_.fp16_activations;
+        activations = checked_add(activations, instances);
     } else if (std::holds_alternative<VxmCompute>(instruction)) {
-        counts_.alu_operations += instances * lanes;
+        counts_.alu_vectors = checked_add(counts_.alu_vectors, instances);
     } else if (const auto* move = std::get_if<SxmMove>(&instruction)) {
-        counts_.sxm_vectors += instances * sxm_shape(*move, spec_).output_streams;
+        counts_.sxm_vectors = checked_add(
+            counts_.sxm_vectors, checked_multiply(instances, sxm_shape(*move, spec_).output_streams));
     } else if (std::holds_alternative<C2cSend>(instruction)) {
-        counts_.link_vectors += instances;
+        counts_.link_vectors = checked_add(counts_.link_vectors, instances);
     } else if (std::holds_alternative<Ifetch>(instruction)) {
         counts_.fetched_vectors += 2 * instances;
     }
@@ -182,7 +205,7 @@ std::vector<QueueUse> AccountingBook::queue_rows() const {
     rows.reserve(queues.size());
     for (const QueueId& queue : queues) {
         const std::int64_t busy_cycles = issued_[numbers_.of(queue)];
-        rows.push_back({queue, busy_cycles, 0, busy_cycles * spec_.superlanes});
+        rows.push_back({queue, busy_cycles, 0, checked_multiply(busy_cycles, spec_.superlanes)});
     }
     if (waits_or_powers_down) {
         const QueueTimes times(program_, spec_);
@@ -237,15 +260,15 @@ Accounting account(const Program& program, const std::vector<QueueRun>& runs, co
                 book.drove(run.use.queue.chip, {drive->direction, drive->first + member}, instances);
         }
         if (const auto& read = run.use.sram_read) {
-            count_by_bank(
-                what.repeat, 0, read->address, AffineAddress::Side::Read, spec,
+            count_run_by_bank(
+                what, read->address, AffineAddress::Side::Read, spec,
                 [&](std::int64_t bank, std::int64_t vectors) { book.read_bank(read->slice, bank, vectors); });
         }
         if (const auto& write = run.use.sram_write) {
-            count_by_bank(what.repeat, 0, write->address, AffineAddress::Side::Write, spec,
-                          [&](std::int64_t bank, std::int64_t vectors) {
-                              book.wrote_bank(write->slice, bank, vectors);
-                          });
+            count_run_by_bank(what, write->address, AffineAddress::Side::Write, spec,
+                              [&](std::int64_t bank, std::int64_t vectors) {
+                                  book.wrote_bank(write->slice, bank, vectors);
+                              });
         }
     }
     return book.close();

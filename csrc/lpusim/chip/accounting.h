@@ -47,10 +47,11 @@ struct Accounting {
     std::vector<QueueUse> queues;
     std::vector<StreamCount> streams;
     std::vector<BankCount> banks;
-    std::int64_t int8_macs = 0;
-    std::int64_t fp8_macs = 0;
-    std::int64_t fp16_macs = 0;
-    std::int64_t alu_operations = 0;  ///< one a lane and VXM instruction
+    /// Activations, lanes x lanes multiply-adds each.
+    std::int64_t int8_activations = 0;
+    std::int64_t fp8_activations = 0;
+    std::int64_t fp16_activations = 0;
+    std::int64_t alu_vectors = 0;     ///< computed by the VXM
     std::int64_t sxm_vectors = 0;     ///< driven by the SXM
     std::int64_t link_vectors = 0;    ///< sent
     std::int64_t fetched_vectors = 0; ///< instruction text taken by Ifetch

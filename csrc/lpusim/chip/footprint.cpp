@@ -113,6 +113,11 @@ class FootprintBuilder {
             last +=
                 result->offset - std::min(spec_.vxm_alu_latency_cycles, spec_.vxm_function_latency_cycles);
         }
+        // What goes through a map touches SRAM later than what does not.
+        const bool maps = (run.use.sram_read && run.use.sram_read->offset > 0) ||
+                          (run.use.sram_write && run.use.sram_write->offset > spec_.mem_write_latency_cycles);
+        if (maps)
+            last += spec_.mem_map_latency_cycles;
         QueueId queue = run.use.queue;
         made_.queues[numbers_.of(queue)].include(first, last);
         for (const HoldUse& hold : run.use.holds) {
@@ -270,11 +275,21 @@ void include_all(std::vector<UseSpan>& frontier, const std::vector<UseSpan>& nex
     }
 }
 
+/// Constants are in SRAM before cycle 0, where a program before this one could overwrite them.
+void refuse_constants(const Program& program) {
+    for (const Tensor& tensor : program.tensors) {
+        if (tensor.role == Tensor::Role::Constant)
+            throw ScheduleError("constant " + tensor.name +
+                                " would have to outlast the programs before; bring it as an input");
+    }
+}
+
 } // namespace
 
 Footprint footprint(const Program& program, const ChipSpec& spec) {
     validate(program, spec);
     refuse_several_chips(program);
+    refuse_constants(program);
     return FootprintBuilder(program, spec).build();
 }
 
@@ -318,7 +333,6 @@ void extend(Footprint& frontier, const Footprint& next, std::int64_t offset) {
 Program flatten(std::span<const PlacedProgram> placed) {
     Program flat;
     std::set<std::string> map_names;
-    std::set<std::string> names;
     for (const auto& [program, offset] : placed) {
         const auto first_map = static_cast<std::int64_t>(flat.maps.size());
         for (const InstructionRun& run : program->runs) {
@@ -335,8 +349,12 @@ Program flatten(std::span<const PlacedProgram> placed) {
             flat.maps.push_back(std::move(map));
         }
         for (const Tensor& tensor : program->tensors) {
-            if (names.insert(tensor.name).second)
+            const auto same = std::ranges::find(flat.tensors, tensor.name, &Tensor::name);
+            if (same == flat.tensors.end()) {
                 flat.tensors.push_back(tensor);
+            } else if (same->role == Tensor::Role::Constant && !(*same == tensor)) {
+                throw ScheduleError("two programs bring different constants named " + tensor.name);
+            }
         }
     }
     return flat;

@@ -59,9 +59,9 @@ struct Footprint {
 };
 
 /// Precondition: the program is legal. Throws ScheduleError if it could not follow another program unchanged:
-/// it leaves loaded weights without an install, or adds to accumulators that it did not start, or if it has
-/// several chips or uses links. Cost: linear
-/// in runs, slices and banks touched, and in accumulator slots; constant in repeat counts.
+/// it leaves loaded weights without an install, adds to accumulators that it did not start, brings constants,
+/// has several chips or uses links. Cost: linear in runs, slices and banks touched, and in accumulator slots;
+/// constant in repeat counts.
 [[nodiscard]] Footprint footprint(const Program& program, const ChipSpec& spec);
 
 /// The least offset >= 0 at which `next` meets nothing of `before`, so that both together are legal and leave
@@ -79,7 +79,7 @@ struct PlacedProgram {
 };
 
 /// One flat program of all, in the order given. A tensor name that occurs again is left out; lane maps are
-/// all kept, under other names where they share one.
+/// all kept, under other names where they share one. Throws ScheduleError where constants of one name differ.
 [[nodiscard]] Program flatten(std::span<const PlacedProgram> placed);
 
 } // namespace lpusim::chip

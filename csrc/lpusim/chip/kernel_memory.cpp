@@ -240,9 +240,12 @@ Flow KernelSchedule::do_read(const Block& block, const Copy& copy, std::int64_t 
 
 std::int64_t KernelSchedule::readable(std::size_t block, std::int64_t position) const {
     const Block& from = blocks_[block];
-    const Reach slices = reach(from, from.copies.front());
-    return from.written + 1 + spec_.mem_read_latency_cycles +
-           std::max(std::abs(position - slices.west), std::abs(position - slices.east));
+    std::int64_t hops = 0;
+    for (const Copy& copy : from.copies) {
+        const Reach slices = reach(from, copy);
+        hops = std::max({hops, std::abs(position - slices.west), std::abs(position - slices.east)});
+    }
+    return from.written + 1 + spec_.mem_read_latency_cycles + hops;
 }
 
 bool KernelSchedule::can_read(std::size_t block, std::int64_t position, std::int64_t cycle,

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/base/integers.h"
 #include "lpusim/chip/kernels_rows.h"
 #include "lpusim/chip/row_kernel.h"
 
@@ -15,8 +16,19 @@ void check_real(const char* what, DType dtype) {
     }
 }
 
-/// Ones for each column: padding lanes read zero.
-RowTensor column_mask(std::int64_t columns, DType dtype) {
+void check_epsilon(float epsilon) {
+    if (!(epsilon >= 0) || epsilon == std::numeric_limits<float>::infinity()) {
+        throw ValueError("epsilon must be 0 or more and finite in fp32, got " + std::to_string(epsilon));
+    }
+}
+
+/// Ones for each column: padding lanes read zero. Throws CapacityError for more columns than SRAM holds.
+RowTensor column_mask(const ChipSpec& spec, std::int64_t columns, DType dtype) {
+    if (columns > spec.mem_bytes() / dtype_bytes(dtype)) {
+        throw CapacityError("a row of " + std::to_string(columns) + " " + to_string(dtype) +
+                                " does not fit in SRAM",
+                            checked_multiply(columns, dtype_bytes(dtype)), spec.mem_bytes());
+    }
     RowTensor mask{"columns", Tensor::Role::Constant, dtype, true};
     const std::uint8_t one[4] = {0, static_cast<std::uint8_t>(dtype == DType::Fp16 ? 0x3c : 0), 0x80, 0x3f};
     for (std::int64_t column = 0; column < columns; ++column) {
@@ -37,6 +49,7 @@ Flow reciprocal_deviation(RowWay& way, const Flow& sum, std::int64_t columns, fl
 
 Program rmsnorm(const ChipSpec& spec, std::int64_t rows, std::int64_t columns, DType dtype, float epsilon) {
     check_real("rmsnorm", dtype);
+    check_epsilon(epsilon);
     enum : std::size_t { X, Gamma, Out };
     return row_kernel(
         spec, rows, columns,
@@ -55,6 +68,7 @@ Program rmsnorm(const ChipSpec& spec, std::int64_t rows, std::int64_t columns, D
 
 Program layernorm(const ChipSpec& spec, std::int64_t rows, std::int64_t columns, DType dtype, float epsilon) {
     check_real("layernorm", dtype);
+    check_epsilon(epsilon);
     enum : std::size_t { X, Gamma, Beta, Out, Mask };
     std::vector<RowTensor> tensors{{"x", Tensor::Role::Input, dtype},
                                    {"gamma", Tensor::Role::Input, dtype, true},
@@ -62,7 +76,7 @@ Program layernorm(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
                                    {"out", Tensor::Role::Output, dtype}};
     const bool ragged = columns % spec.lanes() != 0;
     if (ragged) {
-        tensors.push_back(column_mask(columns, DType::Fp32));
+        tensors.push_back(column_mask(spec, columns, DType::Fp32));
     }
     return row_kernel(spec, rows, columns, tensors, [&](RowWay& way) {
         KernelSchedule& schedule = way.schedule();
@@ -89,7 +103,7 @@ Program softmax(const ChipSpec& spec, std::int64_t rows, std::int64_t columns, D
     std::vector<RowTensor> tensors{{"x", Tensor::Role::Input, dtype}, {"out", Tensor::Role::Output, dtype}};
     const bool ragged = columns % spec.lanes() != 0;
     if (ragged) {
-        tensors.push_back(column_mask(columns, DType::Fp32));
+        tensors.push_back(column_mask(spec, columns, DType::Fp32));
     }
     return row_kernel(spec, rows, columns, tensors, [&](RowWay& way) {
         KernelSchedule& schedule = way.schedule();

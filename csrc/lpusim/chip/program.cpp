@@ -411,21 +411,20 @@ class RunChecker {
 
 /// A link has one other end.
 void check_peers(const Program& program) {
-    std::map<QueueId, QueueId> senders; // by receiving link
-    std::map<QueueId, QueueId> receivers;
+    std::map<QueueId, QueueId> other_ends;
     for (std::size_t number = 0; number < program.runs.size(); ++number) {
         const InstructionRun& run = program.runs[number];
         const auto* receive = std::get_if<C2cReceive>(&run.instruction);
         if (receive == nullptr) {
             continue;
         }
-        const QueueId& sender = senders.emplace(run.queue, receive->peer).first->second;
-        const QueueId& receiver = receivers.emplace(receive->peer, run.queue).first->second;
-        if (sender != receive->peer || receiver != run.queue) {
+        const QueueId& of_receiver = other_ends.emplace(run.queue, receive->peer).first->second;
+        const QueueId& of_sender = other_ends.emplace(receive->peer, run.queue).first->second;
+        if (of_receiver != receive->peer || of_sender != run.queue) {
             throw ValueError("run " + std::to_string(number) + " on " + to_string(run.queue) +
-                             ": a link has one other end, but " + to_string(run.queue) + " receives from " +
-                             to_string(sender) + " and " + to_string(receive->peer) + " sends to " +
-                             to_string(receiver));
+                             ": a link has one other end, but that of " + to_string(run.queue) + " is " +
+                             to_string(of_receiver) + " and that of " + to_string(receive->peer) + " is " +
+                             to_string(of_sender));
         }
     }
 }

@@ -47,10 +47,13 @@ std::size_t RowWay::keep(const Flow& parts) {
 
 RowWay::Beside RowWay::for_each_part(Flow row_value, std::size_t kept) {
     const std::int64_t vxm = vxm_position(schedule_.spec());
-    for (std::int64_t passes = 0; passes < 2 * parts_; ++passes) {
+    const std::int64_t latency = schedule_.spec().vxm_alu_latency_cycles;
+    const std::int64_t written = schedule_.readable(kept, vxm);
+    const std::int64_t wait = std::max<std::int64_t>(written - ready(row_value), 0);
+    for (std::int64_t passes = 0; passes < 2 * parts_ + div_ceil(wait, latency); ++passes) {
         // A held value is there one operation later.
-        const std::int64_t cycle = ready(row_value) + schedule_.spec().vxm_alu_latency_cycles;
-        if (schedule_.can_read(kept, vxm, cycle, levels_)) {
+        const std::int64_t cycle = ready(row_value) + latency;
+        if (cycle >= written && schedule_.can_read(kept, vxm, cycle, levels_)) {
             return {for_each_part(row_value), schedule_.read(kept, vxm, cycle, levels_)};
         }
         row_value = schedule_.vxm(VxmOp::Pass, {row_value});
