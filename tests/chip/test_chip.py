@@ -241,7 +241,7 @@ def test_inputs_are_checked_by_name_type_and_shape():
         ("@0 mem.w.0 read 0 -> e.0 repeat 2 every 2 repeat 3 every 1", "repeat levels overlap"),
         (
             "@0 mem.w.0 read 0 -> e.0 repeat 4611686018427387904 every 4",
-            "line 1, column 60: the queue would be free only beyond",
+            "line 1, column 59: the queue would be free only beyond",
         ),
     ],
 )

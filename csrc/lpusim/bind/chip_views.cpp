@@ -82,7 +82,7 @@ Dict<py::object> timeline_columns(const chip::Program& program, const chip::Chip
     std::vector<std::int64_t> queue, unit, run, first_cycle, duration_cycles, instances, rest, source, target;
     labels.reserve(program.runs.size());
     for (const chip::InstructionRun& each : program.runs)
-        labels.push_back(chip::instruction_text(each.instruction));
+        labels.push_back(chip::instruction_text(each.instruction, program.maps));
     const chip::QueueSpan* before = nullptr;
     for (const chip::QueueSpan& span : spans) {
         if (before == nullptr || !(before->queue == span.queue) || before->lane != span.lane)

@@ -36,7 +36,7 @@ class Describer {
     /// "run 3 on mem.w.0 (read 5 -> e.0; repeat 0, 7)"
     [[nodiscard]] std::string name(const QueueId& queue, std::int64_t number, std::int64_t repeat) const {
         std::string text = "run " + std::to_string(number) + " on " + to_string(queue) + " (" +
-                           instruction_text(run(number).instruction);
+                           instruction_text(run(number).instruction, program_.maps);
         const auto indices = repeat_indices(run(number), repeat);
         for (std::size_t level = 0; level < indices.size(); ++level)
             text += (level == 0 ? "; repeat " : ", ") + std::to_string(indices[level]);

@@ -115,11 +115,11 @@ class Leftovers {
         if (lint.count == 0)
             return;
         lint.repeat = *keys.find(first);
-        lint.message = "run " + std::to_string(run.run) + " on " + to_string(run.use.queue) + " (" +
-                       instruction_text(program.runs[static_cast<std::size_t>(run.run)].instruction) +
-                       "): " + std::to_string(lint.count) + " of " + std::to_string(keys.size()) +
-                       " results " + what + ", the first one issued in cycle " +
-                       std::to_string(run.issue.at(lint.repeat));
+        lint.message =
+            "run " + std::to_string(run.run) + " on " + to_string(run.use.queue) + " (" +
+            instruction_text(program.runs[static_cast<std::size_t>(run.run)].instruction, program.maps) +
+            "): " + std::to_string(lint.count) + " of " + std::to_string(keys.size()) + " results " + what +
+            ", the first one issued in cycle " + std::to_string(run.issue.at(lint.repeat));
         found.push_back(std::move(lint));
     }
 

@@ -439,10 +439,7 @@ void check_tensor(const Tensor& tensor, std::int64_t chips, const ChipSpec& spec
             }
         }
     };
-    constexpr std::string_view kNameCharacters =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-    need(!tensor.name.empty() && tensor.name.find_first_not_of(kNameCharacters) == std::string::npos,
-         "a name has letters, digits, '_', '.' and '-' only");
+    need(is_name(tensor.name), "a name has letters, digits, '_', '.' and '-' only");
     constexpr std::int64_t kSideMax = std::int64_t{1} << 31;
     const auto side_fits = [](std::int64_t side) { return side >= 1 && side <= kSideMax; };
     need(side_fits(tensor.rows) && side_fits(tensor.columns), [&] {
@@ -511,6 +508,12 @@ void check_tensor(const Tensor& tensor, std::int64_t chips, const ChipSpec& spec
 
 } // namespace
 
+bool is_name(std::string_view name) {
+    constexpr std::string_view kCharacters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    return !name.empty() && name.find_first_not_of(kCharacters) == std::string_view::npos;
+}
+
 void validate(const Program& program, const ChipSpec& spec) {
     validate(spec);
     constexpr std::int64_t kSramVectorsMax = std::int64_t{1} << 28;
@@ -524,6 +527,16 @@ void validate(const Program& program, const ChipSpec& spec) {
     }
     check_peers(program);
     std::set<std::string_view> names;
+    for (const LaneMap& map : program.maps) {
+        if (!is_name(map.name) || !names.insert(map.name).second) {
+            throw ValueError("lane maps need different names of letters, digits, '_', '.' and '-', got '" +
+                             map.name + "'");
+        }
+        if (std::any_of(map.lanes.begin(), map.lanes.end(), [](std::int16_t lane) { return lane < -1; })) {
+            throw ValueError("lane map " + map.name + ": a lane is from 0 on, or -1 for a zero");
+        }
+    }
+    names.clear();
     for (const Tensor& tensor : program.tensors) {
         if (!names.insert(tensor.name).second) {
             throw ValueError("two tensors are named " + tensor.name);

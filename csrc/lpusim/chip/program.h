@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lpusim/chip/isa.h"
@@ -54,6 +55,9 @@ struct Tensor {
 
     friend bool operator==(const Tensor&, const Tensor&) = default;
 };
+
+/// Names of tensors and lane maps: letters, digits, '_', '.' and '-', at least one.
+[[nodiscard]] bool is_name(std::string_view name);
 
 /// Which input lane each output lane of a Permute (as many entries as a vector has lanes) or Distribute (as
 /// many as a superlane has) takes; -1 is a zero.

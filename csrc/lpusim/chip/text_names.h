@@ -8,6 +8,18 @@
 
 namespace lpusim::chip {
 
+/// What queues' names begin with.
+inline constexpr std::array<std::string_view, 5> kUnitNames{"mem", "mxm", "vxm", "sxm", "c2c"};
+
+/// In the order of DType.
+inline constexpr std::array<std::string_view, 6> kDTypeNames{"int8", "int32", "fp32", "fp16", "fp8", "int16"};
+
+/// In the order of Tensor::Role.
+inline constexpr std::array<std::string_view, 3> kRoleNames{"input", "output", "constant"};
+
+/// Which axis of a matrix the lanes of its vectors run along.
+inline constexpr std::array<std::string_view, 2> kAxisNames{"rows", "columns"};
+
 /// What the text form calls each VXM operation.
 inline constexpr std::array<std::pair<VxmOp, std::string_view>, 26> kVxmOpNames{{
     {VxmOp::Pass, "pass"},

@@ -1,190 +1,201 @@
 #include "lpusim/chip/text.h"
 
 #include <algorithm>
-#include <bit>
-#include <charconv>
-#include <limits>
+#include <array>
 #include <map>
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
+#include "lpusim/chip/run_lengths.h"
+#include "lpusim/chip/text_instruction.h"
+#include "lpusim/chip/text_labels.h"
+#include "lpusim/chip/text_line.h"
+#include "lpusim/chip/text_lists.h"
 #include "lpusim/chip/text_names.h"
+#include "lpusim/chip/text_places.h"
 
 namespace lpusim::chip {
 
 namespace {
 
-/// One line as words; a comma is a word of its own.
-class Line {
-  public:
-    Line(std::string_view text, std::int64_t number) : text_(text), number_(number) { skip(); }
-
-    [[nodiscard]] bool done() const { return at_ == text_.size(); }
-
-    [[nodiscard]] std::string_view peek() const {
-        if (done()) {
-            return {};
-        }
-        std::size_t end = at_ + 1;
-        if (text_[at_] != ',') {
-            while (end < text_.size() && !is_space(text_[end]) && text_[end] != ',') {
-                ++end;
-            }
-        }
-        return text_.substr(at_, end - at_);
-    }
-
-    std::string_view next(const std::string& expected) {
-        const std::string_view word = peek();
-        if (word.empty()) {
-            refuse("expected " + expected + ", got the end of the line");
-        }
-        word_at_ = at_;
-        at_ += word.size();
-        skip();
-        return word;
-    }
-
-    bool take(std::string_view word) {
-        if (peek() != word) {
-            return false;
-        }
-        next(std::string(word));
-        return true;
-    }
-
-    void expect(std::string_view word) {
-        if (next(quoted(word)) != word) {
-            refuse_word("expected " + quoted(word));
-        }
-    }
-
-    std::int64_t integer(const std::string& expected) {
-        return integer_of(next(expected), expected + " (an integer)");
-    }
-
-    std::int64_t integer_of(std::string_view digits, const std::string& expected) {
-        std::int64_t value = 0;
-        const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-        if (digits.empty() || result.ec != std::errc{} || result.ptr != digits.data() + digits.size()) {
-            refuse_word("expected " + expected);
-        }
-        return value;
-    }
-
-    /// Complains about the word taken last.
-    [[noreturn]] void refuse_word(const std::string& what) const {
-        std::size_t end = word_at_;
-        while (end < text_.size() && !is_space(text_[end])) {
-            ++end;
-        }
-        fail(word_at_, what + ", got " + quoted(text_.substr(word_at_, end - word_at_)));
-    }
-
-    [[noreturn]] void refuse(const std::string& what) const { fail(at_, what); }
-
-    /// As it stands in a message: what is very long is cut, at the start of a UTF-8 character.
-    static std::string quoted(std::string_view word) {
-        constexpr std::size_t kShown = 60;
-        std::size_t end = std::min(word.size(), kShown);
-        while (end > 0 && end < word.size() && (static_cast<unsigned char>(word[end]) & 0xc0U) == 0x80U) {
-            --end;
-        }
-        std::string text("'");
-        return text.append(word.substr(0, end)).append(end < word.size() ? "...'" : "'");
-    }
-
-  private:
-    static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-
-    void skip() {
-        while (at_ < text_.size() && is_space(text_[at_])) {
-            ++at_;
-        }
-    }
-
-    [[noreturn]] void fail(std::size_t column, const std::string& what) const {
-        throw ValueError(std::string("line ") + std::to_string(number_) + ", column " +
-                         std::to_string(column + 1) + ": " + what);
-    }
-
-    std::string_view text_;
-    std::int64_t number_;
-    std::size_t at_ = 0;
-    std::size_t word_at_ = 0;
-};
+constexpr std::array<std::string_view, 8> kStatements{"chips", "map",  "lanes", "tensor",
+                                                      "piece", "data", "label", "let"};
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 class Parser {
   public:
+    explicit Parser(std::int64_t expanded_bytes_max) : budget_(expanded_bytes_max) {}
+
     Program parse(std::string_view text) {
-        std::int64_t line_number = 0;
+        std::int64_t number = 0;
+        if (text.starts_with(kByteOrderMark)) {
+            text.remove_prefix(kByteOrderMark.size());
+        }
         while (!text.empty()) {
             const std::size_t end = text.find('\n');
-            std::string_view content = text.substr(0, end);
+            Line line(text.substr(0, end), ++number, named_words_);
             text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-            Line line(content.substr(0, content.find('#')), ++line_number);
             if (!line.done()) {
                 statement(line);
-                if (!line.done()) {
-                    line.refuse("expected the end of the line, got " + Line::quoted(line.peek()));
-                }
+            }
+            if (!line.done()) {
+                line.refuse_next("the end of the line");
             }
         }
+        if (!waiting_labels_.empty()) {
+            fail_at(waiting_labels_.front().second, "label " + quoted(waiting_labels_.front().first) +
+                                                        " names the cycle of the next run, but none follows");
+        }
+        resolve();
         return std::move(program_);
     }
 
   private:
     void statement(Line& line) {
-        if (line.take("tensor")) {
+        while (line.peek().ends_with(':')) {
+            std::string_view name = line.next("a label");
+            name.remove_suffix(1);
+            check_name(line, name, "a label such as load_done:");
+            waiting_labels_.emplace_back(name, line.taken_place());
+        }
+        if (line.done()) {
+            return;
+        }
+        if (line.peek().starts_with('@')) {
+            run(line);
+        } else if (line.take("tensor")) {
             tensor(line);
         } else if (line.take("piece")) {
             piece(line);
+        } else if (line.take("data")) {
+            data(line);
+        } else if (line.take("map")) {
+            map(line);
+        } else if (line.take("lanes")) {
+            lanes(line);
+        } else if (line.take("label")) {
+            label(line);
+        } else if (line.take("let")) {
+            let(line);
+        } else if (line.take("chips")) {
+            chips(line);
         } else {
             run(line);
         }
     }
 
+    /// Letters, digits and '_', no digit first.
+    static void check_name(const Line& line, std::string_view name, std::string_view expected) {
+        constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+        constexpr std::string_view kDigits = "0123456789";
+        const auto good = [&](char c) {
+            return kLetters.find(c) != std::string_view::npos || kDigits.find(c) != std::string_view::npos;
+        };
+        if (name.empty() || kDigits.find(name.front()) != std::string_view::npos ||
+            !std::all_of(name.begin(), name.end(), good)) {
+            line.refuse_taken(expected, "; a name has letters, digits and '_'");
+        }
+    }
+
+    // ---- what is not a run
+
+    void chips(Line& line) {
+        if (std::exchange(chips_given_, true)) {
+            fail_at(line.taken_place(), "the number of chips is already given");
+        }
+        program_.chips = line.integer_at_least(1, "a number of chips");
+    }
+
+    void let(Line& line) {
+        const std::string_view name = line.next("a name, as in 'let act = w.31'");
+        check_name(line, name, "a name, as in 'let act = w.31'");
+        const TextPlace place = line.taken_place();
+        line.expect("=", " and a word, as in 'let act = w.31'");
+        const std::string_view word = line.value("a word");
+        if (!named_words_.emplace(name, word).second) {
+            fail_at(place, quoted(name) + " is already named");
+        }
+    }
+
+    void label(Line& line) {
+        const std::string_view name = line.next("a name, as in 'label load_done @38'");
+        check_name(line, name, "a name, as in 'label load_done @38'");
+        const TextPlace place = line.taken_place();
+        labels_.define(name, cycle(line), place);
+    }
+
+    void map(Line& line) {
+        LaneMap parsed;
+        parsed.name = line.next("a name");
+        if (!is_name(parsed.name)) {
+            line.refuse_taken("a name of letters, digits, '_', '.' and '-'");
+        }
+        const auto number = static_cast<std::int64_t>(program_.maps.size());
+        if (!numbered_maps_.emplace(parsed.name, number).second) {
+            fail_at(line.taken_place(), "lane map " + quoted(parsed.name) + " is already there");
+        }
+        program_.maps.push_back(std::move(parsed));
+        parse_lanes(line, program_.maps.back().lanes, budget_);
+    }
+
+    void lanes(Line& line) {
+        if (program_.maps.empty()) {
+            fail_at(line.taken_place(), "lanes need a map line above them");
+        }
+        parse_lanes(line, program_.maps.back().lanes, budget_);
+    }
+
     void tensor(Line& line) {
         Tensor parsed;
         parsed.name = line.next("a name");
-        const std::string_view role = line.next("'input' or 'output'");
-        if (role != "input" && role != "output") {
-            line.refuse_word("expected 'input' or 'output'");
+        if (!is_name(parsed.name)) {
+            line.refuse_taken("a name of letters, digits, '_', '.' and '-'");
         }
-        parsed.role = role == "input" ? Tensor::Role::Input : Tensor::Role::Output;
-        parsed.dtype = dtype(line);
-        parsed.rows = line.integer("the number of rows");
-        line.expect("x");
-        parsed.columns = line.integer("the number of columns");
-        line.expect("lanes");
-        parsed.lanes = line.integer("a number of lanes");
-        const std::string_view axis = line.next("'rows' or 'columns'");
-        if (axis != "rows" && axis != "columns") {
-            line.refuse_word("expected 'rows' or 'columns'");
-        }
-        parsed.lanes_along_rows = axis == "rows";
+        parsed.role = static_cast<Tensor::Role>(one_of(line, kRoleNames));
+        parsed.dtype = take_dtype(line);
+        parsed.rows = line.integer_at_least(1, "a number of rows");
+        line.expect("x", " and the number of columns");
+        parsed.columns = line.integer_at_least(1, "a number of columns");
+        line.expect("lanes", " and how many of a vector are used");
+        parsed.lanes = line.integer_at_least(1, "a number of lanes");
+        parsed.lanes_along_rows = one_of(line, kAxisNames) == 0;
         program_.tensors.push_back(std::move(parsed));
+    }
+
+    template <std::size_t Count>
+    static std::size_t one_of(Line& line, const std::array<std::string_view, Count>& names) {
+        const std::string expected = list_of(names);
+        const std::string_view word = line.next(expected);
+        const auto* const found = std::find(names.begin(), names.end(), word);
+        if (found == names.end()) {
+            line.refuse_taken(expected, nearest_hint(word, names));
+        }
+        return static_cast<std::size_t>(found - names.begin());
     }
 
     void piece(Line& line) {
         if (program_.tensors.empty()) {
-            line.refuse("a piece needs a tensor line above it");
+            fail_at(line.taken_place(), "a piece needs a tensor line above it");
         }
         TensorPiece parsed;
-        const auto [direction, slice] = dotted(line, "a slice such as w.3");
-        parsed.hemisphere = direction == 'w' ? Hemisphere::West : Hemisphere::East;
-        parsed.slice = slice;
+        const QueueId slice = take_slice(line);
+        parsed.hemisphere = slice.hemisphere;
+        parsed.slice = slice.index;
+        parsed.chip = slice.chip;
         line.expect("address");
-        parsed.address = line.integer("an address");
+        parsed.address = line.integer_at_least(0, "an address");
         line.expect("row");
-        parsed.row = line.integer("a row");
+        parsed.row = line.integer_at_least(0, "a row");
         line.expect("column");
-        parsed.column = line.integer("a column");
-        static_cast<void>(field(line, "byte_slices", parsed.byte_slices));
-        static_cast<void>(field(line, "lane", parsed.lane));
+        parsed.column = line.integer_at_least(0, "a column");
+        field(line, "byte_slices", parsed.byte_slices);
+        field(line, "lane", parsed.lane);
         while (line.take("loop")) {
             TensorLoop loop;
-            loop.count = line.integer("a count");
+            loop.count = line.integer_at_least(1, "a count");
             while (field(line, "row", loop.row_stride) || field(line, "column", loop.column_stride) ||
                    field(line, "slice", loop.slice_stride) || field(line, "address", loop.address_stride)) {
             }
@@ -193,70 +204,133 @@ class Parser {
         program_.tensors.back().pieces.push_back(std::move(parsed));
     }
 
+    void data(Line& line) {
+        if (program_.tensors.empty() || program_.tensors.back().role != Tensor::Role::Constant) {
+            fail_at(line.taken_place(), "data needs a constant's tensor line above it");
+        }
+        parse_data(line, program_.tensors.back().data, budget_);
+    }
+
     static bool field(Line& line, std::string_view name, std::int64_t& value) {
         if (!line.take(name)) {
             return false;
         }
-        value = line.integer(std::string(name));
+        value = line.integer(name);
         return true;
     }
 
-    void run(Line& line) {
-        InstructionRun parsed;
-        std::optional<std::int64_t> issue;
-        if (line.peek().starts_with('@')) {
-            const std::string_view word = line.next("a cycle");
-            issue = line.integer_of(word.substr(1), "a cycle such as @12");
+    // ---- runs
+
+    /// "@38", "@load_done", "@load_done+5"
+    TextCycle cycle(Line& line) {
+        constexpr std::string_view kExpected = "a cycle such as @12 or @load_done+5";
+        std::string_view word = line.next(kExpected);
+        if (!word.starts_with('@')) {
+            line.refuse_taken(kExpected);
         }
-        queue(line, parsed);
-        std::int64_t& free_at = free_at_[parsed.queue];
+        word.remove_prefix(1);
+        const std::size_t sign = word.find_first_of("+-", 1);
+        const std::string_view base = word.substr(0, sign);
+        const bool number =
+            !base.empty() && (base.front() == '-' || (base.front() >= '0' && base.front() <= '9'));
+        const TextPlace place = line.taken_place();
+        TextCycle parsed;
+        if (number) {
+            parsed.offset = line.integer_of(base, kExpected);
+        } else {
+            check_name(line, base, kExpected);
+            parsed = labels_.use(base, place);
+        }
+        if (sign != std::string_view::npos) {
+            const bool plus = word[sign] == '+';
+            const std::string_view digits = word.substr(plus ? sign + 1 : sign);
+            if (plus && digits.starts_with('-')) {
+                line.refuse_taken(kExpected);
+            }
+            parsed = later(parsed, line.integer_of(digits, kExpected), place);
+        }
+        if (line.peek() == "+" || line.peek() == "-") {
+            line.refuse_next("a queue: a cycle is one word, such as @load_done+5");
+        }
+        return parsed;
+    }
+
+    void run(Line& line) {
+        const std::optional<TextCycle> given =
+            line.peek().starts_with('@') ? std::optional(cycle(line)) : std::nullopt;
+        const TextPlace given_at = line.taken_place();
+        const QueueRange range = queue(line, given.has_value());
+        InstructionRun& parsed = program_.runs.emplace_back();
+        parsed.queue = range.queue;
+        parsed.slices.count = range.count;
+        TextCycle& free_at = free_at_[parsed.queue];
         if (line.take("nop")) {
-            if (issue) {
-                line.refuse("a nop has no cycle of its own: drop the '@'");
+            program_.runs.pop_back();
+            if (given) {
+                fail_at(given_at, "a nop has no cycle of its own: drop the '@'");
             }
-            const std::int64_t cycles = line.integer("a number of cycles");
-            if (cycles < 0) {
-                line.refuse_word("expected a number of cycles that is not negative");
-            }
-            free_at = in_time(line, [&] { return checked_add(free_at, cycles); });
+            const std::int64_t cycles = line.integer_at_least(0, "a number of cycles");
+            free_at = later(free_at, cycles, line.taken_place());
             return;
         }
-        if (!issue && parsed.slices.count != 1) {
-            line.refuse("a run over several slices needs its cycle: put '@cycle' first");
+        if (!given && range.count != 1) {
+            fail_at(line.taken_place(), "a run over several slices needs its cycle: put '@cycle' first");
         }
-        parsed.issue = issue.value_or(free_at);
-        instruction(line, parsed);
+        const TextCycle issue = given.value_or(free_at);
+        for (const auto& [name, place] : waiting_labels_) {
+            labels_.define(name, issue, place);
+        }
+        waiting_labels_.clear();
+        parsed.issue = issue.offset;
+        if (!issue.known()) {
+            waiting_runs_.push_back({program_.runs.size() - 1, issue, given ? given_at : line.taken_place()});
+        }
+        parsed.instruction = take_instruction(line, parsed.queue.unit, numbered_maps_);
         if (line.take("each")) {
             each(line, parsed.slices);
         }
+        repeats(line, parsed);
+        if (range.count == 1) {
+            free_at = after(line, issue, parsed);
+        }
+    }
+
+    QueueRange queue(Line& line, bool cycle_given) {
+        const std::string_view word = line.peek();
+        const bool unit = std::find(kUnitNames.begin(), kUnitNames.end(), word) != kUnitNames.end();
+        if (cycle_given || unit || word.find('.') != std::string_view::npos || named_words_.contains(word)) {
+            return take_queue(line);
+        }
+        if (!nearest_hint(word, kStatements).empty()) {
+            line.next("a queue");
+            line.refuse_taken("a queue such as mem.w.3, or " + list_of(kStatements),
+                              nearest_hint(word, kStatements));
+        }
+        return take_queue(line, ", or " + list_of(kStatements));
+    }
+
+    static void repeats(Line& line, InstructionRun& run) {
         while (line.take("repeat")) {
             Level level;
-            level.count = line.integer("a count");
-            line.expect("every");
-            level.cycles = line.integer("a number of cycles");
+            level.count = line.integer_at_least(1, "a count");
+            line.expect("every", " and a number of cycles, as in 'repeat 20 every 1'");
+            level.cycles = line.integer_at_least(0, "a number of cycles");
             while (field(line, "address", level.address_stride) ||
                    field(line, "write_address", level.write_address_stride)) {
             }
-            if (level.count < 1 || level.cycles < 0) {
-                line.refuse("a repeat needs a count of at least 1 and cycles that are not negative");
-            }
-            parsed.repeat.push_back(level);
+            run.repeat.push_back(level);
         }
-        if (parsed.slices.count == 1) {
-            free_at = in_time(
-                line, [&] { return checked_add(checked_add(parsed.issue, repeat_span_cycles(parsed)), 1); });
-        }
-        program_.runs.push_back(std::move(parsed));
     }
 
-    /// A cycle that `compute` adds up; beyond 64 bits is this line's mistake.
-    template <class Compute>
-    static std::int64_t in_time(const Line& line, const Compute& compute) {
+    /// The cycle after the last issue of a run.
+    static TextCycle after(const Line& line, const TextCycle& issue, const InstructionRun& run) {
+        std::int64_t cycles = 1;
         try {
-            return compute();
+            cycles = checked_add(cycles, repeat_span_cycles(run));
         } catch (const ValueError&) {
-            line.refuse("the queue would be free only beyond the largest 64-bit cycle");
+            fail_at(line.taken_place(), "the queue would be free only beyond the largest 64-bit cycle");
         }
+        return later(issue, cycles, line.taken_place());
     }
 
     static void each(Line& line, SliceRange& range) {
@@ -264,7 +338,7 @@ class Parser {
             if (line.take("follow")) {
                 const std::string_view direction = line.next("'e' or 'w'");
                 if (direction != "e" && direction != "w") {
-                    line.refuse_word("expected 'e' or 'w'");
+                    line.refuse_taken("'e' or 'w'");
                 }
                 range.follow = direction == "e" ? Direction::East : Direction::West;
             } else if (!field(line, "cycles", range.cycles) &&
@@ -277,228 +351,35 @@ class Parser {
         }
     }
 
-    /// "mem.w.3", "mem.w.3..8", "mxm.e.0.weights", "vxm.5"
-    static void queue(Line& line, InstructionRun& parsed) {
-        const std::string expected = "a queue such as mem.w.3, mem.e.4..9, mxm.w.0.weights or vxm.5";
-        const std::string_view word = line.next(expected);
-        std::string_view rest = word;
-        const auto cut = [&rest]() {
-            const std::size_t dot = rest.find('.');
-            const std::string_view part = rest.substr(0, dot);
-            rest = dot == std::string_view::npos ? std::string_view{} : rest.substr(dot + 1);
-            return part;
-        };
-        const std::string_view unit = cut();
-        if (unit == "vxm") {
-            parsed.queue = {Unit::Vxm, Hemisphere::West, line.integer_of(rest, expected)};
-            return;
-        }
-        const std::string_view hemisphere = cut();
-        if ((unit != "mem" && unit != "mxm") || (hemisphere != "w" && hemisphere != "e")) {
-            line.refuse_word("expected " + expected);
-        }
-        parsed.queue.hemisphere = hemisphere == "w" ? Hemisphere::West : Hemisphere::East;
-        parsed.queue.index = line.integer_of(cut(), expected);
-        if (unit == "mem") {
-            parsed.queue.unit = Unit::Mem;
-            if (!rest.empty()) {
-                if (rest.front() != '.') {
-                    line.refuse_word("expected " + expected);
-                }
-                const std::int64_t last = line.integer_of(rest.substr(1), expected);
-                if (parsed.queue.index < 0 || last < parsed.queue.index ||
-                    last == std::numeric_limits<std::int64_t>::max()) {
-                    line.refuse_word("expected a range of slices that rises, such as mem.e.4..9");
-                }
-                parsed.slices.count = last - parsed.queue.index + 1;
-            }
-        } else if (rest == "weights") {
-            parsed.queue.unit = Unit::MxmWeights;
-        } else if (rest == "activations") {
-            parsed.queue.unit = Unit::MxmActivations;
-        } else if (rest == "accumulators") {
-            parsed.queue.unit = Unit::MxmAccumulators;
-        } else {
-            line.refuse_word("expected " + expected);
+    void resolve() {
+        labels_.resolve();
+        for (const WaitingRun& waiting : waiting_runs_) {
+            program_.runs[waiting.run].issue = labels_.cycle_of(waiting.issue, waiting.place);
         }
     }
 
-    static std::pair<char, std::int64_t> dotted(Line& line, const std::string& expected) {
-        const std::string_view word = line.next(expected);
-        if (word.size() < 3 || (word[0] != 'w' && word[0] != 'e') || word[1] != '.') {
-            line.refuse_word("expected " + expected);
-        }
-        return {word[0], line.integer_of(word.substr(2), expected)};
-    }
-
-    static StreamRef stream(Line& line) {
-        const auto [direction, index] = dotted(line, "a stream such as e.3");
-        return {direction == 'e' ? Direction::East : Direction::West, index};
-    }
-
-    static std::optional<StreamRef> target(Line& line) {
-        return line.take("->") ? std::optional(stream(line)) : std::nullopt;
-    }
-
-    static DType dtype(Line& line) {
-        const std::string_view word = line.next("a type");
-        for (const DType known : {DType::Int8, DType::Int32, DType::Fp32, DType::Fp16, DType::Fp8}) {
-            if (word == to_string(known)) {
-                return known;
-            }
-        }
-        line.refuse_word("expected int8, int32, fp32, fp16 or fp8");
-    }
-
-    static void instruction(Line& line, InstructionRun& parsed) {
-        if (line.take("sync")) {
-            parsed.instruction = Sync{};
-        } else if (line.take("notify")) {
-            parsed.instruction = Notify{};
-        } else {
-            switch (parsed.queue.unit) {
-            case Unit::Mem:
-                parsed.instruction = mem_access(line);
-                break;
-            case Unit::MxmWeights:
-                parsed.instruction = weights(line);
-                break;
-            case Unit::MxmActivations:
-                line.expect("activate");
-                parsed.instruction = activate(line);
-                break;
-            case Unit::MxmAccumulators:
-                parsed.instruction = accumulate(line);
-                break;
-            case Unit::Vxm:
-                parsed.instruction = compute(line);
-                break;
-            case Unit::Sxm:
-            case Unit::C2c:
-                line.refuse_word("expected another queue");
-            }
-        }
-    }
-
-    static MemAccess mem_access(Line& line) {
-        MemAccess access;
-        if (line.take("read")) {
-            const std::int64_t address = line.integer("an address");
-            line.expect("->");
-            access.read = MemRead{address, stream(line)};
-        }
-        if (line.take("write")) {
-            const std::int64_t address = line.integer("an address");
-            line.expect("<-");
-            access.write = MemWrite{address, stream(line)};
-        }
-        if (!access.read && !access.write) {
-            line.next("'read', 'write', 'sync', 'notify' or 'nop'");
-            line.refuse_word("expected 'read', 'write', 'sync', 'notify' or 'nop'");
-        }
-        return access;
-    }
-
-    static Instruction weights(Line& line) {
-        if (line.take("install")) {
-            return MxmInstall{};
-        }
-        line.expect("load");
-        MxmLoad load;
-        load.column = line.integer("a column");
-        line.expect("<-");
-        load.from = stream(line);
-        line.expect("streams");
-        load.streams = line.integer("a number of streams");
-        return load;
-    }
-
-    static MxmActivate activate(Line& line) {
-        MxmActivate parsed;
-        parsed.dtype = dtype(line);
-        line.expect("<-");
-        parsed.from = stream(line);
-        return parsed;
-    }
-
-    static MxmAccumulate accumulate(Line& line) {
-        MxmAccumulate parsed;
-        parsed.start = line.take("start");
-        if (!parsed.start) {
-            line.expect("add");
-        }
-        parsed.slot = line.integer("a slot");
-        parsed.to = target(line);
-        return parsed;
-    }
-
-    static VxmCompute compute(Line& line) {
-        VxmCompute parsed;
-        const std::string_view word = line.next("an operation");
-        bool known = false;
-        std::string names;
-        for (const auto& [op, name] : kVxmOpNames) {
-            names += (names.empty() ? "" : ", ") + std::string(name);
-            if (word == name) {
-                parsed.op = op;
-                known = true;
-            }
-        }
-        if (!known) {
-            line.refuse_word("expected one of " + names);
-        }
-        parsed.dtype = dtype(line);
-        parsed.result = line.take("to") ? dtype(line) : parsed.dtype;
-        parsed.a = operand(line);
-        if (line.take(",")) {
-            parsed.b = operand(line);
-        }
-        parsed.to = target(line);
-        return parsed;
-    }
-
-    static VxmOperand operand(Line& line) {
-        const std::string expected = "an operand such as e.4, alu.3, =7 or =1.5f";
-        const std::string_view word = line.peek();
-        if (word.starts_with("alu.")) {
-            return VxmChain{line.integer_of(line.next(expected).substr(4), expected)};
-        }
-        if (word.starts_with('=')) {
-            return VxmImmediate{immediate(line, line.next(expected).substr(1), expected)};
-        }
-        return VxmStream{stream(line)};
-    }
-
-    static std::int32_t immediate(Line& line, std::string_view digits, const std::string& expected) {
-        std::from_chars_result result{};
-        std::int32_t bits = 0;
-        if (digits.starts_with("0x")) {
-            digits.remove_prefix(2);
-            std::uint32_t raw = 0;
-            result = std::from_chars(digits.data(), digits.data() + digits.size(), raw, 16);
-            bits = std::bit_cast<std::int32_t>(raw);
-        } else if (digits.ends_with('f')) {
-            digits.remove_suffix(1);
-            float value = 0;
-            result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-            bits = std::bit_cast<std::int32_t>(value);
-        } else {
-            result = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-        }
-        if (digits.empty() || result.ec != std::errc{} || result.ptr != digits.data() + digits.size()) {
-            line.refuse_word("expected " + expected);
-        }
-        return bits;
-    }
+    /// A run whose cycle waits for a label.
+    struct WaitingRun {
+        std::size_t run = 0;
+        TextCycle issue;
+        TextPlace place;
+    };
 
     Program program_;
-    std::map<QueueId, std::int64_t> free_at_;
+    bool chips_given_ = false;
+    ExpansionBudget budget_;
+    NamedWords named_words_;
+    NumberedMaps numbered_maps_;
+    Labels labels_;
+    std::vector<std::pair<std::string_view, TextPlace>> waiting_labels_;
+    std::vector<WaitingRun> waiting_runs_;
+    std::map<QueueId, TextCycle> free_at_;
 };
 
 } // namespace
 
-Program parse(std::string_view text) {
-    return Parser().parse(text);
+Program parse(std::string_view text, std::int64_t expanded_bytes_max) {
+    return Parser(expanded_bytes_max).parse(text);
 }
 
 } // namespace lpusim::chip

@@ -1,207 +1,247 @@
-#include "lpusim/chip/text.h"
-
-#include <bit>
+#include <array>
 #include <charconv>
 
+#include "lpusim/chip/text.h"
+#include "lpusim/chip/text_immediate.h"
+#include "lpusim/chip/text_lists.h"
 #include "lpusim/chip/text_names.h"
 
 namespace lpusim::chip {
 
 namespace {
 
-std::string number(std::int64_t value) {
-    return std::to_string(value);
-}
+/// Appends words, each after a space.
+class Words {
+  public:
+    explicit Words(std::string& text) : text_(text) {}
 
-std::string optional_field(const char* name, std::int64_t value) {
-    return value == 0 ? "" : std::string(" ") + name + " " + number(value);
-}
-
-std::string place(Hemisphere hemisphere, std::int64_t slice) {
-    return std::string(hemisphere == Hemisphere::West ? "w." : "e.") + number(slice);
-}
-
-std::string operand_text(const VxmOperand& operand, DType dtype) {
-    if (const auto* stream = std::get_if<VxmStream>(&operand)) {
-        return to_string(stream->from);
-    }
-    if (const auto* chain = std::get_if<VxmChain>(&operand)) {
-        return std::string("alu.") + number(chain->alu);
-    }
-    const auto bits = std::get<VxmImmediate>(operand).bits;
-    if (dtype != DType::Fp32) {
-        return std::string("=") + number(bits);
-    }
-    std::array<char, 8> digits{};
-    const auto end =
-        std::to_chars(digits.data(), digits.data() + digits.size(), std::bit_cast<std::uint32_t>(bits), 16);
-    return std::string("=0x") + std::string(digits.data(), end.ptr);
-}
-
-struct InstructionText {
-    std::string operator()(const MemAccess& access) const {
-        std::string text;
-        if (access.read) {
-            text +=
-                std::string(" read ") + number(access.read->address) + " -> " + to_string(access.read->to);
-            text += map_text(" gather ", access.read->gather);
-        }
-        if (access.write) {
-            text += std::string(" write ") + number(access.write->address) + " <- " +
-                    to_string(access.write->from);
-            text += map_text(" scatter ", access.write->scatter);
-        }
-        return text;
+    Words& operator<<(std::string_view word) {
+        text_.append(1, ' ').append(word);
+        return *this;
     }
 
-    static std::string map_text(const char* name, const std::optional<AddressMap>& map) {
-        return map ? name + number(map->window_words) + " <- " + to_string(map->map) : "";
+    Words& operator<<(std::int64_t number) {
+        std::array<char, 21> digits{};
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+        return *this << std::string_view(digits.data(), end);
     }
 
-    std::string operator()(const MxmLoad& load) const {
-        return std::string(" load ") + number(load.column) + " <- " + to_string(load.from) + " streams " +
-               number(load.streams);
+    Words& operator<<(const StreamRef& stream) {
+        *this << (stream.direction == Direction::East ? "e." : "w.");
+        text_ += std::to_string(stream.stream);
+        return *this;
     }
 
-    std::string operator()(const MxmInstall&) const { return " install"; }
-
-    std::string operator()(const MxmActivate& activate) const {
-        return std::string(" activate ") + to_string(activate.dtype) + " <- " + to_string(activate.from) +
-               (activate.roundings == 1 ? "" : std::string(" roundings ") + number(activate.roundings));
+    /// A number and its name, unless it is what the reader takes for granted.
+    Words& field(std::string_view name, std::int64_t value, std::int64_t granted = 0) {
+        return value == granted ? *this : *this << name << value;
     }
 
-    std::string operator()(const MxmAccumulate& accumulate) const {
-        return std::string(accumulate.start ? " start " : " add ") +
-               (accumulate.dtype == DType::Int32 ? "" : to_string(accumulate.dtype) + " ") +
-               number(accumulate.slot) + target(accumulate.to);
-    }
-
-    std::string operator()(const VxmCompute& compute) const {
-        std::string text = " ";
-        for (const auto& [op, name] : kVxmOpNames) {
-            text += op == compute.op ? std::string(name) : "";
-        }
-        text += std::string(" ") + to_string(compute.dtype);
-        if (compute.result != compute.dtype) {
-            text += std::string(" to ") + to_string(compute.result);
-        }
-        text.append(" ").append(operand_text(compute.a, compute.dtype));
-        if (!std::holds_alternative<std::monostate>(compute.b)) {
-            text.append(", ").append(operand_text(compute.b, operand_b_dtype(compute)));
-        }
-        if (!std::holds_alternative<std::monostate>(compute.c)) {
-            text.append(", ").append(operand_text(compute.c, compute.dtype));
-        }
-        return text + target(compute.to);
-    }
-
-    std::string operator()(const SxmMove& move) const {
-        std::string text = " ";
-        for (const auto& [op, name] : kSxmOpNames) {
-            text += op == move.op ? std::string(name) : "";
-        }
-        if (move.op != SxmOp::Transpose) {
-            text += std::string(" ") + number(move.argument);
-        }
-        text += std::string(" ") + to_string(move.a);
-        if (move.b) {
-            text += std::string(", ") + to_string(*move.b);
-        }
-        return text + " -> " + to_string(move.to);
-    }
-
-    std::string operator()(const C2cSend& send) const { return " send <- " + to_string(send.from); }
-
-    std::string operator()(const C2cReceive& receive) const {
-        return " receive " + to_string(receive.peer) + optional_field("held", receive.held_cycles) + " -> " +
-               to_string(receive.to);
-    }
-
-    std::string operator()(const Deskew&) const { return " deskew"; }
-    std::string operator()(const Config& config) const { return " config " + number(config.superlanes); }
-    std::string operator()(const Ifetch& fetch) const { return " ifetch <- " + to_string(fetch.from); }
-    std::string operator()(const Sync&) const { return " sync"; }
-    std::string operator()(const Notify&) const { return " notify"; }
-
-    static std::string target(const std::optional<StreamRef>& to) {
-        return to ? std::string(" -> ") + to_string(*to) : "";
-    }
+  private:
+    std::string& text_;
 };
 
-std::string run_text(const InstructionRun& run) {
-    std::string text = std::string("@") + number(run.issue) + " " + to_string(run.queue);
+template <class Op, std::size_t Count>
+std::string_view name_of(Op op, const std::array<std::pair<Op, std::string_view>, Count>& table) {
+    for (const auto& [each, name] : table) {
+        if (each == op) {
+            return name;
+        }
+    }
+    return {};
+}
+
+std::string_view name_of(DType dtype) {
+    return kDTypeNames[static_cast<std::size_t>(dtype)];
+}
+
+class InstructionPrinter {
+  public:
+    InstructionPrinter(std::string& text, const std::vector<LaneMap>& maps)
+        : text_(text), words_(text), maps_(maps) {}
+
+    void operator()(const MemAccess& access) {
+        if (access.read) {
+            words_ << "read" << access.read->address << "->" << access.read->to;
+            address_map("gather", access.read->gather);
+        }
+        if (access.write) {
+            words_ << "write" << access.write->address << "<-" << access.write->from;
+            address_map("scatter", access.write->scatter);
+        }
+    }
+
+    void operator()(const MxmLoad& load) {
+        words_ << "load" << load.column << "<-" << load.from << "streams" << load.streams;
+    }
+
+    void operator()(const MxmInstall&) { words_ << "install"; }
+
+    void operator()(const MxmActivate& activate) {
+        words_ << "activate" << name_of(activate.dtype) << "<-" << activate.from;
+        words_.field("roundings", activate.roundings, 1);
+    }
+
+    void operator()(const MxmAccumulate& accumulate) {
+        words_ << (accumulate.start ? "start" : "add");
+        if (accumulate.dtype != DType::Int32) {
+            words_ << name_of(accumulate.dtype);
+        }
+        words_ << accumulate.slot;
+        target(accumulate.to);
+    }
+
+    void operator()(const VxmCompute& compute) {
+        words_ << name_of(compute.op, kVxmOpNames) << name_of(compute.dtype);
+        if (compute.result != compute.dtype) {
+            words_ << "to" << name_of(compute.result);
+        }
+        operand("", compute.a, compute.dtype);
+        operand(",", compute.b, operand_b_dtype(compute));
+        operand(",", compute.c, compute.dtype);
+        target(compute.to);
+    }
+
+    void operator()(const SxmMove& move) {
+        words_ << name_of(move.op, kSxmOpNames);
+        const bool by_map = move.op == SxmOp::Permute || move.op == SxmOp::Distribute;
+        if (by_map && move.argument >= 0 && move.argument < static_cast<std::int64_t>(maps_.size())) {
+            words_ << std::string_view(maps_[static_cast<std::size_t>(move.argument)].name);
+        } else if (move.op != SxmOp::Transpose) {
+            words_ << move.argument;
+        }
+        words_ << move.a;
+        if (move.b) {
+            text_ += ',';
+            words_ << *move.b;
+        }
+        words_ << "->" << move.to;
+    }
+
+    void operator()(const C2cSend& send) { words_ << "send" << "<-" << send.from; }
+
+    void operator()(const C2cReceive& receive) {
+        words_ << "receive" << to_string(receive.peer);
+        words_.field("held", receive.held_cycles) << "->" << receive.to;
+    }
+
+    void operator()(const Deskew&) { words_ << "deskew"; }
+    void operator()(const Config& config) { words_ << "config" << config.superlanes; }
+    void operator()(const Ifetch& fetch) { words_ << "ifetch" << "<-" << fetch.from; }
+    void operator()(const Sync&) { words_ << "sync"; }
+    void operator()(const Notify&) { words_ << "notify"; }
+
+  private:
+    void address_map(std::string_view name, const std::optional<AddressMap>& map) {
+        if (map) {
+            words_ << name << map->window_words << "<-" << map->map;
+        }
+    }
+
+    void target(const std::optional<StreamRef>& to) {
+        if (to) {
+            words_ << "->" << *to;
+        }
+    }
+
+    void operand(std::string_view before, const VxmOperand& operand, DType dtype) {
+        if (std::holds_alternative<std::monostate>(operand)) {
+            return;
+        }
+        text_ += before;
+        if (const auto* stream = std::get_if<VxmStream>(&operand)) {
+            words_ << stream->from;
+        } else if (const auto* chain = std::get_if<VxmChain>(&operand)) {
+            words_ << "alu.";
+            text_ += std::to_string(chain->alu);
+        } else {
+            words_ << "=";
+            text_ += immediate_text(std::get<VxmImmediate>(operand).bits, dtype);
+        }
+    }
+
+    std::string& text_;
+    Words words_;
+    const std::vector<LaneMap>& maps_;
+};
+
+void append_run(std::string& text, const InstructionRun& run, const std::vector<LaneMap>& maps) {
+    Words words(text);
+    text.append(1, '@').append(std::to_string(run.issue));
+    words << to_string(run.queue);
     const SliceRange& range = run.slices;
     if (range.count != 1) {
-        text += std::string("..") + number(run.queue.index + range.count - 1);
+        text.append("..").append(std::to_string(run.queue.index + range.count - 1));
     }
-    text += std::visit(InstructionText{}, run.instruction);
+    std::visit(InstructionPrinter(text, maps), run.instruction);
     SliceRange only_count;
     only_count.count = range.count;
     if (range != only_count) {
-        text += " each" + optional_field("cycles", range.cycles) +
-                optional_field("address", range.address_stride) +
-                optional_field("write_address", range.write_address_stride) +
-                optional_field("stream", range.stream_stride) +
-                optional_field("write_stream", range.write_stream_stride);
+        words << "each";
+        words.field("cycles", range.cycles)
+            .field("address", range.address_stride)
+            .field("write_address", range.write_address_stride)
+            .field("stream", range.stream_stride)
+            .field("write_stream", range.write_stream_stride);
         if (range.follow) {
-            text += *range.follow == Direction::East ? " follow e" : " follow w";
+            words << "follow" << (*range.follow == Direction::East ? "e" : "w");
         }
     }
     for (const Level& level : run.repeat) {
-        text += std::string(" repeat ") + number(level.count) + " every " + number(level.cycles) +
-                optional_field("address", level.address_stride) +
-                optional_field("write_address", level.write_address_stride);
+        words << "repeat" << level.count << "every" << level.cycles;
+        words.field("address", level.address_stride).field("write_address", level.write_address_stride);
     }
-    return text + "\n";
+    text += '\n';
 }
 
-std::string role_name(Tensor::Role role) {
-    switch (role) {
-    case Tensor::Role::Input:
-        return "input";
-    case Tensor::Role::Output:
-        return "output";
-    case Tensor::Role::Constant:
-        break;
-    }
-    return "constant";
-}
-
-std::string tensor_text(const Tensor& tensor) {
-    std::string text = "tensor " + tensor.name + " " + role_name(tensor.role) + " " +
-                       to_string(tensor.dtype) + " " + number(tensor.rows) + " x " + number(tensor.columns) +
-                       " lanes " + number(tensor.lanes) + (tensor.lanes_along_rows ? " rows" : " columns") +
-                       "\n";
+void append_tensor(std::string& text, const Tensor& tensor, ExpansionBudget& budget) {
+    Words words(text);
+    text += "tensor";
+    words << tensor.name << kRoleNames[static_cast<std::size_t>(tensor.role)] << name_of(tensor.dtype)
+          << tensor.rows << "x" << tensor.columns << "lanes" << tensor.lanes
+          << kAxisNames[tensor.lanes_along_rows ? 0 : 1];
+    text += '\n';
     for (const TensorPiece& piece : tensor.pieces) {
-        text += std::string("piece ") + place(piece.hemisphere, piece.slice) + " address " +
-                number(piece.address) + std::string(" row ") + number(piece.row) + " column " +
-                number(piece.column) +
-                (piece.byte_slices == 1 ? "" : std::string(" byte_slices ") + number(piece.byte_slices)) +
-                optional_field("lane", piece.lane);
+        text += "piece ";
+        text += piece.chip == 0 ? "" : "chip" + std::to_string(piece.chip) + ".";
+        text += piece.hemisphere == Hemisphere::West ? "w." : "e.";
+        text += std::to_string(piece.slice);
+        words << "address" << piece.address << "row" << piece.row << "column" << piece.column;
+        words.field("byte_slices", piece.byte_slices, 1).field("lane", piece.lane);
         for (const TensorLoop& loop : piece.loops) {
-            text += std::string(" loop ") + number(loop.count) + optional_field("row", loop.row_stride) +
-                    optional_field("column", loop.column_stride) +
-                    optional_field("slice", loop.slice_stride) +
-                    optional_field("address", loop.address_stride);
+            words << "loop" << loop.count;
+            words.field("row", loop.row_stride)
+                .field("column", loop.column_stride)
+                .field("slice", loop.slice_stride)
+                .field("address", loop.address_stride);
         }
         text += '\n';
     }
-    return text;
+    append_data(text, tensor.data, budget);
 }
 
 } // namespace
 
-std::string instruction_text(const Instruction& instruction) {
-    return std::visit(InstructionText{}, instruction).substr(1);
+std::string instruction_text(const Instruction& instruction, const std::vector<LaneMap>& maps) {
+    std::string text;
+    std::visit(InstructionPrinter(text, maps), instruction);
+    return text.substr(1);
 }
 
 std::string to_text(const Program& program) {
     std::string text;
+    ExpansionBudget budget(kExpandedBytesMax);
+    if (program.chips != 1) {
+        text += "chips " + std::to_string(program.chips) + "\n";
+    }
+    for (const LaneMap& map : program.maps) {
+        append_lanes(text, "map " + map.name, map.lanes, budget);
+    }
     for (const Tensor& tensor : program.tensors) {
-        text += tensor_text(tensor);
+        append_tensor(text, tensor, budget);
     }
     for (const InstructionRun& run : program.runs) {
-        text += run_text(run);
+        append_run(text, run, program.maps);
     }
     return text;
 }
