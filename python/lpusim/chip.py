@@ -19,9 +19,10 @@ Examples:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -78,7 +79,9 @@ __all__ = [
     "Tensor",
     "VectorCount",
     "Verification",
+    "assemble",
     "attention",
+    "disassemble",
     "embedding",
     "expert_gemm",
     "expert_gemm_cost",
@@ -248,30 +251,36 @@ class Tensor:
 
     Attributes:
         name: Its name in `inputs` and `outputs`.
-        role: "input" or "output".
+        role: "input", "output" or "constant".
         dtype: "int8", "int16", "int32", "fp8" (e4m3 as bits in uint8), "fp16" or "fp32".
         shape: Rows and columns.
+        data: What a constant holds, a read-only array of that shape; None for inputs and outputs.
     """
 
     name: str
     role: str
     dtype: str
     shape: tuple[int, int]
+    data: NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
 
 class Program:
     """A whole schedule: runs of instructions with their issue cycles, and named tensors. Immutable.
 
-    Made by a builder or by `Program.parse`. The text form has one run a line:
+    Made by a builder, by `Program.parse` or by `Program.from_bytes`. The text form has one run a line:
 
         @0 mem.w.0 read 5 -> e.0 repeat 20 every 1 address 1
         @3 vxm.0 relu int8 e.0 -> e.1 repeat 20 every 1
         @5 mem.e.0 write 0 <- e.1 repeat 20 every 1 write_address 1
 
+    Text, bytes and pickles give an equal program back.
+
     Examples:
         >>> program = Program.parse("@5 mem.w.3 read 0 -> e.0 repeat 4 every 2 address 1  # comment")
         >>> print(program.text(), end="")
         @5 mem.w.3 read 0 -> e.0 repeat 4 every 2 address 1
+        >>> Program.from_bytes(program.to_bytes()) == program
+        True
     """
 
     __slots__ = ("_core",)
@@ -285,9 +294,26 @@ class Program:
     def parse(cls, text: str) -> Program:
         """Reads the text form.
 
+        Labels and `let` names are for those who write by hand; the program does not keep them.
+
         Raises:
             ValueError: The first thing that is not understood, with line and column.
             TypeError: Something other than a str.
+
+        Examples:
+            >>> program = Program.parse('''
+            ... let act = e.0
+            ... fetch: @10 mem.w.0 read 5 -> act repeat 4 every 1 address 1
+            ... @fetch+4   mem.e.0 write 0 <- act repeat 4 every 1 write_address 1
+            ... ''')
+            >>> print(program.text(), end="")
+            @10 mem.w.0 read 5 -> e.0 repeat 4 every 1 address 1
+            @14 mem.e.0 write 0 <- e.0 repeat 4 every 1 write_address 1
+            >>> Program.parse("@0 mem.w.0 raed 5 -> e.0")
+            Traceback (most recent call last):
+            ...
+            ValueError: line 1, column 12: expected an instruction of this queue: read, write, sync, notify, \
+config, ifetch or nop, got 'raed'; did you mean 'read'?
         """
         if not isinstance(text, str):
             raise TypeError(f"the text of a program must be a str, got {type(text).__name__}")
@@ -295,9 +321,37 @@ class Program:
         return cls(_core.chip.Program.parse(text))
 
     def text(self) -> str:
-        """The text form; `Program.parse` gives the program back."""
+        """The text form; `Program.parse` gives the program back. One program has one text."""
         text: str = self._core.text()
         return text
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview) -> Program:
+        """Reads the compact form that `to_bytes` writes.
+
+        Raises:
+            ValueError: The first byte that is not understood, with its offset.
+            TypeError: Something other than bytes.
+
+        Examples:
+            >>> Program.from_bytes(b"LPUP" + bytes([9]))
+            Traceback (most recent call last):
+            ...
+            ValueError: byte 4: version 9 is not known here; the newest is 1
+        """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data must be bytes, got {type(data).__name__}")
+        return cls(_core.chip.Program.from_bytes(bytes(data)))
+
+    def to_bytes(self) -> bytes:
+        """The compact form: the same bytes on every machine, a fraction of the text.
+
+        Examples:
+            >>> Program.parse("@5 vxm.0 sync").to_bytes().hex(" ")
+            '4c 50 55 50 01 02 00 00 01 1c 04 00 00 0a'
+        """
+        data: bytes = self._core.to_bytes()
+        return data
 
     @property
     def run_count(self) -> int:
@@ -307,11 +361,34 @@ class Program:
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """Inputs and outputs by name."""
-        return {
-            tensor.name: Tensor(tensor.name, tensor.role, tensor.dtype, (tensor.rows, tensor.columns))
-            for tensor in self._core.tensors
-        }
+        """Inputs, outputs and constants by name.
+
+        Examples:
+            >>> program = Program.parse('''
+            ... tensor ramp constant int8 2 x 3 lanes 3 columns
+            ... piece w.0 address 0 row 0 column 0 loop 2 row 1 address 1
+            ... data 000102 ff*3
+            ... ''')
+            >>> program.tensors["ramp"].data.tolist()
+            [[0, 1, 2], [-1, -1, -1]]
+        """
+        return {tensor.name: _tensor_of(tensor) for tensor in self._core.tensors}
+
+    @property
+    def maps(self) -> dict[str, NDArray[np.int16]]:
+        """Lane maps by name: which input lane each output lane takes, -1 for a zero. Read-only.
+
+        Examples:
+            >>> Program.parse("map reverse 319..0").maps["reverse"][:3].tolist()
+            [319, 318, 317]
+        """
+        return {lane_map.name: lane_map.lanes for lane_map in self._core.maps}
+
+    @property
+    def chips(self) -> int:
+        """Chips that the program runs on."""
+        count: int = self._core.chips
+        return count
 
     def fetch_bytes(self, spec: ChipSpec) -> int:
         """Bytes of instruction text all queues fetch. Encodings are not public: their size is a parameter."""
@@ -325,7 +402,44 @@ class Program:
         return f"Program({self.run_count} runs, tensors {', '.join(self.tensors) or 'none'})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Program.parse, (self.text(),))
+        return (Program.from_bytes, (self.to_bytes(),))
+
+
+def _tensor_of(core: Any) -> Tensor:
+    shape = (core.rows, core.columns)
+    data = None
+    if core.role == "constant":
+        dtype = _DTYPES[core.dtype]
+        if core.data.nbytes == math.prod(shape) * dtype.itemsize:  # Otherwise no chip takes the program.
+            data = core.data.view(dtype).reshape(shape)
+    return Tensor(core.name, core.role, core.dtype, shape, data)
+
+
+def assemble(text: str) -> bytes:
+    """Program text as the compact bytes of `Program.to_bytes`.
+
+    Raises:
+        ValueError: The first thing that is not understood, with line and column.
+        TypeError: Something other than a str.
+
+    Examples:
+        >>> binary = assemble("@0 mem.w.0 read 5 -> e.0  # a comment")
+        >>> print(disassemble(binary), end="")
+        @0 mem.w.0 read 5 -> e.0
+        >>> assemble(disassemble(binary)) == binary
+        True
+    """
+    return Program.parse(text).to_bytes()
+
+
+def disassemble(data: bytes | bytearray | memoryview) -> str:
+    """The canonical text of a program's bytes; `assemble` gives the bytes of a valid program back.
+
+    Raises:
+        ValueError: The first byte that is not understood, with its offset.
+        TypeError: Something other than bytes.
+    """
+    return Program.from_bytes(data).text()
 
 
 class Memory:

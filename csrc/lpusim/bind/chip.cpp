@@ -2,6 +2,7 @@
 #include <pybind11/operators.h>
 #include <pybind11/stl.h>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lpusim/base/errors.h"
@@ -16,6 +17,7 @@
 #include "lpusim/chip/fold.h"
 #include "lpusim/chip/kernels.h"
 #include "lpusim/chip/layout.h"
+#include "lpusim/chip/program_binary.h"
 #include "lpusim/chip/text.h"
 #include "lpusim/chip/tick.h"
 #include "lpusim/chip/verify.h"
@@ -128,6 +130,41 @@ void bind_spec(py::module_& room) {
                                "All planes [multiply-adds/cycle].");
 }
 
+/// The elements of one of a program's lists, not copied: each keeps the program alive.
+template <class Element>
+py::list elements(const py::object& program, const std::vector<Element>& values) {
+    py::list list;
+    for (const Element& value : values) {
+        list.append(py::cast(&value, py::return_value_policy::reference_internal, program));
+    }
+    return list;
+}
+
+/// `values` as they are, not copied and not writable: the array keeps `owner` alive.
+template <class T>
+py::array_t<T> view_of(const std::vector<T>& values, const py::object& owner) {
+    py::array_t<T> view(static_cast<py::ssize_t>(values.size()), values.data(), owner);
+    view.attr("flags").attr("writeable") = false;
+    return view;
+}
+
+py::bytes program_bytes(const chip::Program& program) {
+    std::vector<std::uint8_t> bytes;
+    {
+        // Safe: the program is the caller's argument and not changed.
+        const py::gil_scoped_release unlocked;
+        bytes = chip::encode(program);
+    }
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+chip::Program program_of_bytes(const py::bytes& bytes) {
+    const auto text = static_cast<std::string_view>(bytes);
+    // Safe: the caller's frame holds the bytes, which cannot change.
+    const py::gil_scoped_release unlocked;
+    return chip::decode({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
 void bind_program(py::module_& room) {
     using chip::Program;
     using chip::Tensor;
@@ -140,14 +177,30 @@ void bind_program(py::module_& room) {
                                })
         .def_property_readonly("dtype", [](const Tensor& self) { return chip::to_string(self.dtype); })
         .def_readonly("rows", &Tensor::rows)
-        .def_readonly("columns", &Tensor::columns);
+        .def_readonly("columns", &Tensor::columns)
+        .def_property_readonly(
+            "data", [](const py::object& self) { return view_of(self.cast<const Tensor&>().data, self); },
+            "A constant's bytes, row-major and little-endian; read-only.");
+    py::class_<chip::LaneMap>(room, "LaneMap", "Which input lane each output lane takes.")
+        .def_readonly("name", &chip::LaneMap::name)
+        .def_property_readonly("lanes", [](const py::object& self) {
+            return view_of(self.cast<const chip::LaneMap&>().lanes, self);
+        });
     py::class_<Program>(room, "Program", "A whole schedule.")
         .def_static(
-            "parse", [](const std::string& text) { return chip::parse(text); }, py::arg("text"))
-        .def("text", &chip::to_text)
+            "parse", [](const std::string& text) { return chip::parse(text); }, py::arg("text"),
+            py::call_guard<py::gil_scoped_release>())
+        .def("text", &chip::to_text, py::call_guard<py::gil_scoped_release>())
+        .def_static("from_bytes", &program_of_bytes, py::arg("data"))
+        .def("to_bytes", &program_bytes)
         .def(py::self == py::self)
         .def_property_readonly("run_count", [](const Program& self) { return self.runs.size(); })
-        .def_readonly("tensors", &Program::tensors)
+        .def_readonly("chips", &Program::chips)
+        .def_property_readonly(
+            "tensors",
+            [](const py::object& self) { return elements(self, self.cast<const Program&>().tensors); })
+        .def_property_readonly(
+            "maps", [](const py::object& self) { return elements(self, self.cast<const Program&>().maps); })
         .def(
             "cycles",
             [](const Program& self, const chip::ChipSpec& spec) {
