@@ -11,9 +11,10 @@ SEED ?= 1
 SOURCES := $(shell find csrc python/lpusim CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' -not -name '*.so' 2>/dev/null)
 PYTHON_FILES := python tests bench tools
 CXX_FILES := $(shell find csrc bench -name '*.h' -o -name '*.cpp' -o -name '*.cc')
+FUZZ := $(abspath csrc/lpusim/chip/fuzz)
 CMAKE := $(BIN)/cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DLPUSIM_WERROR=ON
 
-.PHONY: demo test lint format native-test fuzz-engines bench stubs clean
+.PHONY: demo test lint format native-test fuzz fuzz-engines bench stubs clean
 
 # Dependency groups need pip 25.1.
 $(VENV)/made:
@@ -64,6 +65,14 @@ fuzz-engines: $(VENV)/native-tools
 	$(CMAKE) -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g" -DLPUSIM_PYTHON=OFF -DLPUSIM_NATIVE_TESTS=ON > /dev/null
 	$(BIN)/cmake --build build/fuzz -j $(JOBS) --target lpusim_chip_fuzz
 	build/fuzz/lpusim_chip_fuzz $(SECONDS) $(SEED)
+
+# Throws mutated programs at both readers; needs clang with libFuzzer (Debian package clang).
+fuzz: $(VENV)/native-tools
+	$(CMAKE) -B build/fuzz-readers -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g" -DLPUSIM_PYTHON=OFF -DLPUSIM_WERROR=OFF -DLPUSIM_FUZZ=ON > /dev/null
+	$(BIN)/cmake --build build/fuzz-readers -j $(JOBS) --target lpusim_fuzz_text lpusim_fuzz_binary
+	mkdir -p build/fuzz-readers/corpus/text build/fuzz-readers/corpus/binary
+	cd build/fuzz-readers && ./lpusim_fuzz_text -max_total_time=$(SECONDS) -timeout=10 -dict=$(FUZZ)/text.dict corpus/text $(FUZZ)/corpus/text
+	cd build/fuzz-readers && ./lpusim_fuzz_binary -max_total_time=$(SECONDS) -timeout=10 corpus/binary $(FUZZ)/corpus/binary
 
 bench: $(VENV)/installed $(VENV)/native-tools
 	$(CMAKE) -B build/bench -DCMAKE_BUILD_TYPE=Release -DLPUSIM_PYTHON=OFF -DLPUSIM_BENCH=ON > /dev/null

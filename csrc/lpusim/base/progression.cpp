@@ -407,7 +407,7 @@ void subtract(const Progression& whole, const Progression& piece, std::vector<Pr
         assert(piece == whole);
         return;
     }
-    const auto [stride, count] = whole.level(0);
+    const std::int64_t stride = whole.level(0).stride, count = whole.level(0).count;
     const Progression first_block = whole.block(0);
 
     // The piece's levels that move the outermost index of `whole`; the others stay inside a block.
@@ -470,7 +470,7 @@ ProgressionSplit split(const Progression& whole, std::int64_t value) {
             parts.from.push_back(inner);
             return parts;
         }
-        const auto [stride, count] = inner.level(0);
+        const std::int64_t stride = inner.level(0).stride, count = inner.level(0).count;
         std::vector<ProgressionLevel> levels;
         levels.reserve(static_cast<std::size_t>(inner.rank()));
         for (int k = 0; k < inner.rank(); ++k)
