@@ -40,7 +40,7 @@ def _bits(number: Any, dtype: str) -> int:
         raise ValueError(f"there are no numbers of type {dtype!r}; convert first")
     value = finite_number("a number of a chain", number)
     if np.issubdtype(kind, np.integer):
-        limits = np.iinfo(kind)
+        limits = np.iinfo(np.int8 if kind is np.int8 else np.int32)
         return whole_number(f"an {dtype} number of a chain", number, limits.min, limits.max)
     bits = np.array([value], kind).view(np.uint16 if kind is np.float16 else np.int32)
     return int(bits[0])

@@ -132,8 +132,8 @@ void bind_spec(py::module_& room) {
 
 /// The elements of one of a program's lists, not copied: each keeps the program alive.
 template <class Element>
-py::list elements(const py::object& program, const std::vector<Element>& values) {
-    py::list list;
+py::typing::List<Element> elements(const py::object& program, const std::vector<Element>& values) {
+    py::typing::List<Element> list;
     for (const Element& value : values) {
         list.append(py::cast(&value, py::return_value_policy::reference_internal, program));
     }

@@ -49,7 +49,7 @@ Dict<py::object> verify_program(const chip::Program& program, const chip::ChipSp
 }
 
 /// (kind, queue, run, first repeat, count, message) a lint.
-py::list lint_program(const chip::Program& program, const chip::ChipSpec& spec) {
+py::typing::List<py::object> lint_program(const chip::Program& program, const chip::ChipSpec& spec) {
     const Progress progress = make_progress(py::none());
     std::vector<chip::Lint> found;
     {
@@ -58,7 +58,7 @@ py::list lint_program(const chip::Program& program, const chip::ChipSpec& spec) 
         found = chip::lint(program, spec, progress);
     }
     constexpr const char* kKinds[] = {"unread stream", "unused result", "unreceived vector"};
-    py::list rows;
+    py::typing::List<py::object> rows;
     for (const chip::Lint& lint : found) {
         rows.append(py::make_tuple(kKinds[static_cast<std::size_t>(lint.kind)], chip::to_string(lint.queue),
                                    lint.run, lint.repeat, lint.count, lint.message));

@@ -80,8 +80,9 @@ TEST_CASE("activation functions are within 4 ulp of fp32 before the last roundin
         const auto out = outcome<float>(program, spec, inputs);
         for (std::size_t i = 0; i < x.size(); ++i) {
             const double v = static_cast<double>(x[i]);
-            const double s =
-                kind == Activation::Gelu ? 2 * std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v) : v;
+            const double s = kind == Activation::Gelu
+                                 ? 2 * std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v)
+                                 : v;
             double exact = v / (1 + std::exp(-s));
             if (kind == Activation::Swiglu) {
                 exact *= static_cast<double>(up[i]);
@@ -89,7 +90,8 @@ TEST_CASE("activation functions are within 4 ulp of fp32 before the last roundin
             CAPTURE(x[i]);
             CAPTURE(exact);
             const double ulps = kind == Activation::Gelu ? 4 + 2 * std::abs(s) : 4;
-            CHECK(std::abs(static_cast<double>(out[i]) - exact) <= std::abs(exact) * 0x1p-23 * ulps + 0x1p-121);
+            CHECK(std::abs(static_cast<double>(out[i]) - exact) <=
+                  std::abs(exact) * 0x1p-23 * ulps + 0x1p-121);
         }
     }
 }
