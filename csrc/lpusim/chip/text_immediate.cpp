@@ -14,9 +14,8 @@ namespace {
 /// All of `digits`, or nothing.
 template <class Number, class... Format>
 bool read_all(std::string_view digits, Number& number, Format... format) {
-    const char* const end = digits.data() + digits.size();
-    const auto result = std::from_chars(digits.data(), end, number, format...);
-    return !digits.empty() && result.ptr == end && result.ec == std::errc{};
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), number, format...);
+    return !digits.empty() && result.ptr == digits.data() + digits.size() && result.ec == std::errc{};
 }
 
 template <class... Arguments>

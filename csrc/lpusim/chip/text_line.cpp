@@ -132,9 +132,8 @@ std::int64_t Line::integer_at_least(std::int64_t low, std::string_view expected)
 
 std::int64_t Line::integer_of(std::string_view digits, std::string_view expected) const {
     std::int64_t number = 0;
-    const char* const end = digits.data() + digits.size();
-    const auto result = std::from_chars(digits.data(), end, number);
-    if (result.ptr != end || digits.empty()) {
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (result.ptr != digits.data() + digits.size() || digits.empty()) {
         refuse_taken(std::string(expected) + " (an integer)");
     }
     if (result.ec != std::errc{}) {

@@ -64,9 +64,7 @@ class Parser {
         if (line.done()) {
             return;
         }
-        if (line.peek().starts_with('@')) {
-            run(line);
-        } else if (line.take("tensor")) {
+        if (line.take("tensor")) {
             tensor(line);
         } else if (line.take("piece")) {
             piece(line);

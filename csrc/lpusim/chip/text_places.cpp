@@ -21,9 +21,8 @@ constexpr std::array<std::string_view, 3> kPlaneQueues{"weights", "activations",
 /// A number from 0 to the largest int64, nothing else around it.
 std::optional<std::int64_t> ordinal(std::string_view digits) {
     std::int64_t number = 0;
-    const char* const end = digits.data() + digits.size();
-    const auto result = std::from_chars(digits.data(), end, number);
-    const bool good = !digits.empty() && digits.front() != '-' && result.ptr == end;
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const bool good = !digits.empty() && digits.front() != '-' && result.ptr == digits.data() + digits.size();
     return good && result.ec == std::errc{} ? std::optional(number) : std::nullopt;
 }
 
