@@ -83,7 +83,7 @@ def test_includes_point_one_way_as_the_build_file_has_it():
     assert {path.name for path in ROOMS.iterdir() if path.is_dir()} == {*needs, "bind"}
     upward = []
     for room in needs:
-        for path in sorted((ROOMS / room).iterdir()):
+        for path in sorted((ROOMS / room).rglob("*.[hc]*")):
             included = set(re.findall(r'^#include "lpusim/(\w+)/', path.read_text(), re.M))
             upward += [f"{path.name} includes {other}/" for other in included - below(room, needs)]
     assert upward == []
