@@ -273,6 +273,7 @@ class Minimiser {
     /// run comes to cycle 0.
     void start_earlier() {
         std::vector<std::int64_t> issues;
+        issues.reserve(best_.runs.size());
         for (const InstructionRun& run : best_.runs)
             issues.push_back(run.issue);
         std::sort(issues.begin(), issues.end());
