@@ -151,6 +151,7 @@ class RunChecker {
     }
 
     void check_stream(const StreamRef& stream, std::int64_t stride, std::int64_t width, bool aligned) const {
+        within("the stream", stream.stream, -kStrideMax, kStrideMax);
         for (const std::int64_t slice : {std::int64_t{0}, run_.slices.count - 1}) {
             const std::int64_t first = stream.stream + slice * stride;
             if (first < 0 || first + width > spec_.streams_per_direction) {
@@ -471,8 +472,9 @@ void check_tensor(const Tensor& tensor, std::int64_t chips, const ChipSpec& spec
             return "a piece of " + std::to_string(tensor.lanes) + " lanes starts at lane 0 to " +
                    std::to_string(spec.lanes() - tensor.lanes) + ", got " + std::to_string(piece.lane);
         });
-        std::int64_t slice_low = piece.slice,
-                     slice_high = piece.slice + (dtype_bytes(tensor.dtype) - 1) * piece.byte_slices;
+        const std::int64_t slice_low = piece.slice;
+        std::int64_t slice_high =
+            checked_add(piece.slice, (dtype_bytes(tensor.dtype) - 1) * piece.byte_slices);
         std::int64_t address_low = piece.address, address_high = piece.address;
         need(piece.row >= 0 && piece.row < kSideMax && piece.column >= 0 && piece.column < kSideMax,
              "a piece starts outside");
