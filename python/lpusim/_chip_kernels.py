@@ -103,8 +103,8 @@ def pointwise(
 def silu(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> Program:
     """`out = x / (1 + exp(-x))` of every element, computed in fp32; ways and cycles as `pointwise`.
 
-    Ten operations an element (fp16), so the 16 ALUs of the default chip take one vector a cycle. Before the
-    last rounding the error is at most 4 ulp of fp32; below x = -88.7 the result is 0.
+    Eight operations an element (fp16), so the 16 ALUs of the default chip take two vectors a cycle. Before
+    the last rounding the error is at most 4 ulp of fp32; below x = -88.7 the result is 0.
 
     Raises:
         ValueError: A size below 1, or a type other than "fp16" and "fp32".
@@ -122,7 +122,7 @@ def silu(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> Pro
 
 
 def swiglu(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> Program:
-    """`out = silu(gate) * up` of every element, computed in fp32; see `silu`. Twelve operations (fp16).
+    """`out = silu(gate) * up` of every element, computed in fp32; see `silu`. Ten operations (fp16).
 
     Raises:
         ValueError: A size below 1, or a type other than "fp16" and "fp32".
@@ -141,7 +141,7 @@ def swiglu(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> P
 def gelu(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> Program:
     """`out = x / (1 + exp(-2 z))`, z = sqrt(2 / pi) (x + 0.044715 x^3): GELU's tanh form, in fp32.
 
-    Thirteen operations an element (fp16); ways and cycles as `pointwise`.
+    Twelve operations an element (fp16); ways and cycles as `pointwise`.
 
     Raises:
         ValueError: A size below 1, or a type other than "fp16" and "fp32".

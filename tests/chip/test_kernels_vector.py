@@ -109,3 +109,10 @@ def test_bad_chains_are_refused():
         build([("add", object())])
     with pytest.raises(lpusim.CapacityError, match="SRAM slices"):
         build([("neg",)], rows=5000)
+
+
+@pytest.mark.parametrize(("kernel", "operations"), [("silu", 8), ("swiglu", 10), ("gelu", 12)])
+def test_an_activation_takes_as_many_operations_as_it_says(kernel: str, operations: int) -> None:
+    spec = chip.ChipSpec()
+    program = getattr(chip, kernel)(spec, rows=100, columns=320)
+    assert chip.verify(program, spec).accounting.alu_vectors == 100 * operations

@@ -29,8 +29,9 @@ def test_a_proof_says_how_much_of_every_resource_is_used() -> None:
 def test_counts_are_the_same_from_both_engines_and_from_the_proof() -> None:
     program = chip.gemm(SPEC, m=8, n=320, k=320)
     proof = chip.verify(program, SPEC)
-    for engine in ("fold", "tick"):
-        assert chip.run(program, SPEC, values=False, engine=engine).accounting == proof.accounting  # type: ignore[arg-type]
+    engines: tuple[chip.Engine, ...] = ("fold", "tick")
+    for engine in engines:
+        assert chip.run(program, SPEC, values=False, engine=engine).accounting == proof.accounting
     queues = proof.accounting.queues
     taken = sum(use.busy_cycles for name, use in queues.items() if name.endswith(".activations"))
     assert proof.accounting.int8_activations == taken > 0
@@ -96,7 +97,16 @@ def test_interleaved_runs_of_one_queue_are_slices_that_nest(tmp_path: Path) -> N
     program = chip.Program.parse(
         "@0 mem.w.0 read 0 -> e.0 repeat 50 every 4\n@1 mem.w.0 read 1 -> e.1 repeat 50 every 4"
     )
-    chip.run(program, SPEC, values=False).to_perfetto(tmp_path / "a.pftrace", spans_max=10)
+    trace = decode(chip.run(program, SPEC, values=False).to_perfetto(tmp_path / "a.pftrace", spans_max=10))
+    kinds = (schema.TrackEvent.TYPE_SLICE_BEGIN, schema.TrackEvent.TYPE_SLICE_END)
+    events = [p for p in trace.packet if p.HasField("track_event") and p.track_event.type in kinds]
+    open_on: dict[int, int] = {}
+    for event in events:
+        track = event.track_event.track_uuid
+        open_on[track] = open_on.get(track, 0) + (1 if event.track_event.type == kinds[0] else -1)
+        assert 0 <= open_on[track] <= 1  # Slices of one track follow each other.
+    assert len(events) == 2 * (10 + 2)  # Ten by themselves, and what is left of each run.
+    assert len(open_on) == 3
 
 
 def test_a_plot_draws_each_value_from_its_drive_to_its_read(tmp_path: Path) -> None:

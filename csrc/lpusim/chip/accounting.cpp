@@ -68,32 +68,24 @@ void count_run_by_bank(const InstructionRun& run, std::int64_t base, AffineAddre
     count_by_bank(walks, base, times, spec, visit);
 }
 
-/// Cycles in which each queue of the program is parked and how much of it is powered while it issues.
+/// Cycles in which each queue of a legal program is parked and how much of it is powered while it issues.
 class QueueTimes {
   public:
     QueueTimes(const Program& program, const ChipSpec& spec) : spec_(spec) {
+        const Releases releases(program, spec);
         for (const QueueRun& run : queue_runs(program, spec)) {
             const InstructionRun& what = program.runs[static_cast<std::size_t>(run.run)];
             issues_[run.use.queue].push_back(run.issue);
             if (const auto* config = std::get_if<Config>(&what.instruction))
                 configs_[run.use.queue].emplace(run.use.issue, config->superlanes);
-            if (run.use.barrier == BarrierRole::Notify)
-                notifies_[run.use.queue.chip].push_back(run.use.issue);
-            if (run.use.barrier == BarrierRole::Sync || run.use.barrier == BarrierRole::Deskew)
-                parks_[run.use.queue].push_back({run.use.issue, run.use.barrier});
+            if (parks(run.use.barrier))
+                parked_cycles_[run.use.queue] += *releases.after(run.use) - run.use.issue - 1;
         }
-        for (auto& [chip, issues] : notifies_)
-            std::sort(issues.begin(), issues.end());
     }
 
     [[nodiscard]] std::int64_t parked_cycles(const QueueId& queue) const {
-        std::int64_t cycles = 0;
-        const auto found = parks_.find(queue);
-        if (found == parks_.end())
-            return cycles;
-        for (const auto& [issue, role] : found->second)
-            cycles += free_again(queue, issue, role) - issue - 1;
-        return cycles;
+        const auto found = parked_cycles_.find(queue);
+        return found == parked_cycles_.end() ? 0 : found->second;
     }
 
     [[nodiscard]] std::int64_t powered_superlane_cycles(const QueueId& queue) const {
@@ -117,23 +109,10 @@ class QueueTimes {
     }
 
   private:
-    struct Park {
-        std::int64_t issue = 0;
-        BarrierRole role = BarrierRole::None;
-    };
-
-    [[nodiscard]] std::int64_t free_again(const QueueId& queue, std::int64_t issue, BarrierRole role) const {
-        if (role == BarrierRole::Deskew)
-            return (issue / spec_.c2c_epoch_cycles + 1) * spec_.c2c_epoch_cycles;
-        const std::vector<std::int64_t>& notifies = notifies_.at(queue.chip); // Legal: there is one.
-        return *std::lower_bound(notifies.begin(), notifies.end(), issue) + spec_.sync_latency_cycles;
-    }
-
     const ChipSpec& spec_;
     std::map<QueueId, std::vector<Progression>> issues_;
     std::map<QueueId, std::map<std::int64_t, std::int64_t>> configs_;
-    std::map<QueueId, std::vector<Park>> parks_;
-    std::map<std::int64_t, std::vector<std::int64_t>> notifies_; ///< by chip
+    std::map<QueueId, std::int64_t> parked_cycles_;
 };
 
 } // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lpusim/chip/attention_side.h"
+#include "lpusim/chip/kernel_parts.h"
 
 namespace lpusim::chip {
 
@@ -121,18 +122,11 @@ Tensor output_tensor(const AttentionPlan& plan, const AttentionWork& work) {
 /// The identity, then for each trip the rotations of its copies.
 std::vector<LaneMap> lane_maps(const ChipSpec& spec) {
     const AttentionTiming timing{spec};
-    const auto rotation = [&](std::int64_t by) {
-        LaneMap map{"rotate" + std::to_string(by), {}};
-        for (std::int64_t lane = 0; lane < spec.lanes(); ++lane) {
-            map.lanes.push_back(static_cast<std::int16_t>((lane + by) % spec.lanes()));
-        }
-        return map;
-    };
-    std::vector<LaneMap> maps{rotation(0)};
+    std::vector<LaneMap> maps{rotation(spec.lanes(), 0)};
     std::int64_t step = 1;
     for (std::int64_t trip = 0; trip < timing.lane_trips(); ++trip) {
         for (std::int64_t copy = 1; copy < timing.lane_copies(); ++copy) {
-            maps.push_back(rotation(copy * step));
+            maps.push_back(rotation(spec.lanes(), copy * step));
         }
         step *= timing.lane_copies();
     }

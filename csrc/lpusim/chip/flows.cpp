@@ -10,11 +10,6 @@
 namespace lpusim::chip {
 namespace {
 
-/// A key is the cycle less this coordinate, which grows downstream.
-[[nodiscard]] std::int64_t downstream(const StreamUse& use) {
-    return use.direction == Direction::East ? use.position : -use.position;
-}
-
 [[nodiscard]] ValueFlow flow_of(const StreamMatch& match, const std::vector<QueueRun>& runs) {
     const QueueRun& driver = runs[match.driver];
     const QueueRun& reader = runs[match.reader];
@@ -31,8 +26,8 @@ namespace {
         flow.stream = {read.direction, read.first + match.member};
         flow.drive_position = drive.position;
         flow.read_position = read.position;
-        flow.drive_cycles = match.keys.shifted(downstream(drive));
-        flow.read_cycles = match.keys.shifted(downstream(read));
+        flow.drive_cycles = match.keys.shifted(hops_along(drive.direction, drive.position));
+        flow.read_cycles = match.keys.shifted(hops_along(read.direction, read.position));
         driven_after = drive.offset;
         read_after = read.offset;
     } else {
@@ -73,7 +68,8 @@ class Leftovers {
         const QueueRun& run = runs_[index];
         const std::vector<Taken>& taken = taken_[index];
         if (const auto& drive = run.use.stream_drive) {
-            const Progression keys = run.issue.merged().shifted(drive->offset - downstream(*drive));
+            const Progression keys =
+                run.issue.merged().shifted(drive->offset - hops_along(drive->direction, drive->position));
             for (std::int64_t member = 0; member < drive->width; ++member) {
                 const StreamRef stream{drive->direction, drive->first + member};
                 add(Lint::Kind::UnreadStream, run, keys, taken[static_cast<std::size_t>(member)],

@@ -16,19 +16,15 @@ namespace {
 /// only.
 struct Port {
     std::size_t queue_run = 0;
-    std::int64_t upstream_rank = 0; ///< grows downstream: x eastward, -x westward
+    std::int64_t hops = 0; ///< hops_along
     std::int64_t first_stream = 0;
     Progression keys;
 };
 
-/// How far a port is downstream: positions count against the flow westward.
-[[nodiscard]] std::int64_t downstream(const StreamUse& use) {
-    return use.direction == Direction::East ? use.position : -use.position;
-}
-
 [[nodiscard]] Port stream_port(const QueueRun& run, std::size_t index, const StreamUse& use) {
     // East: key = tau - x. West: key = tau + x. Both are tau minus the downstream coordinate.
-    return {index, downstream(use), use.first, run.issue.merged().shifted(use.offset - downstream(use))};
+    return {index, hops_along(use.direction, use.position), use.first,
+            run.issue.merged().shifted(use.offset - hops_along(use.direction, use.position))};
 }
 
 [[nodiscard]] std::int64_t repeat_of(const Port& port, std::int64_t key) {
@@ -119,7 +115,7 @@ class Matcher {
         std::vector<std::size_t> ports;
         for (const IntervalIndex::Entry& entry : stream_lanes_[lane].drives.entries())
             ports.push_back(entry.payload);
-        const auto rank = [&](std::size_t port) { return drives_[port].upstream_rank; };
+        const auto rank = [&](std::size_t port) { return drives_[port].hops; };
         std::stable_sort(ports.begin(), ports.end(),
                          [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
         for (auto begin = ports.begin(); begin != ports.end();) {
@@ -138,7 +134,7 @@ class Matcher {
         const Port* other = least_at(*key, ports, nullptr);
         const Port* named = least_at(*key, ports, other);
         ScheduleViolation broken = runs_[named->queue_run].violation(
-            ViolationClass::StreamCollision, *key + named->upstream_rank, repeat_of(*named, *key));
+            ViolationClass::StreamCollision, *key + named->hops, repeat_of(*named, *key));
         broken.stream = stream_of(lane);
         name_other(broken, runs_[other->queue_run], repeat_of(*other, *key));
         keep_first(summary_.error, broken);
@@ -245,8 +241,8 @@ class Matcher {
             for (std::int64_t member = 0; member < use.width; ++member) {
                 const std::size_t lane = stream_lane(run, use.direction, use.first + member);
                 if (const auto key = feed(reader, operand, member, stream_lanes_[lane], true)) {
-                    ScheduleViolation broken = run.violation(
-                        ViolationClass::StreamEmpty, *key + reader.upstream_rank, repeat_of(reader, *key));
+                    ScheduleViolation broken = run.violation(ViolationClass::StreamEmpty, *key + reader.hops,
+                                                             repeat_of(reader, *key));
                     broken.stream = stream_of(lane);
                     keep_first(summary_.error, broken);
                 }
@@ -272,12 +268,12 @@ class Matcher {
                                      const Lane& lane, bool is_stream) {
         candidates_.clear();
         lane.drives.for_each_touching(reader.keys.first(), reader.keys.last(), [&](std::size_t port) {
-            if (!is_stream || drives_[port].upstream_rank < reader.upstream_rank)
+            if (!is_stream || drives_[port].hops < reader.hops)
                 candidates_.push_back(port);
         });
         if (candidates_.size() > 1) {
             std::sort(candidates_.begin(), candidates_.end(), [&](std::size_t a, std::size_t b) {
-                const std::int64_t near_a = drives_[a].upstream_rank, near_b = drives_[b].upstream_rank;
+                const std::int64_t near_a = drives_[a].hops, near_b = drives_[b].hops;
                 return near_a != near_b ? near_a > near_b : a < b;
             });
         }

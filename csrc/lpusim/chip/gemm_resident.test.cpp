@@ -15,23 +15,8 @@ using namespace lpusim::chip;
 namespace {
 
 void check_resident(const ChipSpec& spec, std::int64_t m, std::int64_t n, std::int64_t k) {
-    CAPTURE(m);
-    CAPTURE(n);
-    CAPTURE(k);
-    const auto a = random_int8(m * k, 1);
-    const auto w = random_int8(k * n, 2);
-    const Program program = gemm_resident(spec, m, n, k);
-    CHECK(plan_gemm_resident(spec, m, n, k).cycles == program_cycles(program, spec));
-    Memory memory(spec);
-    store(program, "a", spec, memory, a);
-    store(program, "w", spec, memory, w);
-    const Run done = tick(program, spec, memory, true);
-    if (done.error)
-        FAIL(describe(*done.error, program, spec));
-    CHECK(fetch<std::int32_t>(program, "c", spec, done.memory) == product_int8(m, n, k, a, w));
-    const Run folded = fold(program, spec, std::move(memory), true);
-    REQUIRE(!folded.error);
-    CHECK(folded.memory == done.memory);
+    check_int8_product(gemm_resident(spec, m, n, k), plan_gemm_resident(spec, m, n, k).cycles, spec,
+                       {m, n, k});
 }
 
 } // namespace

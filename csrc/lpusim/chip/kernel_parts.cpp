@@ -39,4 +39,13 @@ std::vector<Level> joined(const std::vector<Level>& levels) {
     return result;
 }
 
+LaneMap rotation(std::int64_t lanes, std::int64_t by) {
+    LaneMap map{"rotate" + std::to_string(by), {}};
+    map.lanes.reserve(static_cast<std::size_t>(lanes));
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        map.lanes.push_back(static_cast<std::int16_t>((lane + by) % lanes));
+    }
+    return map;
+}
+
 } // namespace lpusim::chip

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lpusim/chip/isa.h"
+#include "lpusim/chip/program.h"
 #include "lpusim/chip/spec.h"
 
 /// What the builders share.
@@ -16,5 +17,8 @@ void check_sizes(const ChipSpec& spec, std::initializer_list<std::pair<const cha
 
 /// Drops levels that repeat once and joins neighbours that are one longer progression.
 [[nodiscard]] std::vector<Level> joined(const std::vector<Level>& levels);
+
+/// Output lane l takes input lane (l + by) % lanes. Precondition: by is not negative.
+[[nodiscard]] LaneMap rotation(std::int64_t lanes, std::int64_t by);
 
 } // namespace lpusim::chip

@@ -7,6 +7,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/chip/describe.h"
+#include "lpusim/chip/matmul_test.h"
 #include "lpusim/chip/text.h"
 #include "lpusim/chip/tick.h"
 
@@ -14,21 +15,6 @@ using namespace lpusim;
 using namespace lpusim::chip;
 
 namespace {
-
-/// Two superlanes of four lanes and room for a product: lanes 8, slices 20 a side.
-ChipSpec small_spec() {
-    ChipSpec spec;
-    spec.superlanes = 2;
-    spec.lanes_per_superlane = 4;
-    spec.streams_per_direction = 8;
-    spec.positions = 13;
-    spec.mem_slices_per_hemisphere = 20;
-    spec.mem_words_per_slice = 64;
-    spec.mxm_load_streams = 4;
-    spec.mxm_accumulator_vectors = 6;
-    spec.mxm_activate_latency_cycles = 3;
-    return spec;
-}
 
 std::vector<std::int8_t> numbers(std::int64_t count, std::uint32_t seed) {
     std::vector<std::int8_t> values(static_cast<std::size_t>(count));
@@ -46,7 +32,7 @@ const std::uint8_t* bytes(const void* data) {
 } // namespace
 
 TEST_CASE("a sum of vectors takes one cycle a vector beyond its latency") {
-    const ChipSpec spec = small_spec();
+    const ChipSpec spec = small_matmul_spec();
     const std::int64_t vectors = 100; // two sets of at most 64
     const Program program = pointwise_add(spec, vectors);
     const auto a = numbers(vectors * 8, 3);
@@ -66,7 +52,7 @@ TEST_CASE("a sum of vectors takes one cycle a vector beyond its latency") {
 }
 
 TEST_CASE("a piece may lie in other lanes; the rest of its vectors is zero") {
-    const ChipSpec spec = small_spec(); // 8 lanes
+    const ChipSpec spec = small_matmul_spec(); // 8 lanes
     Tensor tensor{"a", Tensor::Role::Input, DType::Int8, 2, 3, false, 3, {}};
     TensorPiece piece{Hemisphere::West, 4, 0, 0, 0, {{2, 1, 0, 0, 1}}};
     piece.lane = 5;
@@ -89,7 +75,7 @@ TEST_CASE("a piece may lie in other lanes; the rest of its vectors is zero") {
 }
 
 TEST_CASE("a tensor of another size is refused, and an unknown name lists the known ones") {
-    const ChipSpec spec = small_spec();
+    const ChipSpec spec = small_matmul_spec();
     const Program program = pointwise_add(spec, 2);
     Memory memory(spec);
     const std::array<std::uint8_t, 16> data{};

@@ -41,9 +41,9 @@ struct PointwiseStep {
 /// sigmoid(s) = rsqrt(1 + exp(-s))^2, so that nothing cancels and the error stays relative: before the last
 /// rounding at most 4 ulp of fp32 (gelu: 4 + 2 |2 z|, of the tanh form). Where exp overflows, s < -88.7, the
 /// result is 0, off by less than 2^-121. Output "out".
-///     silu: x / (1 + exp(-x)) of "x"; 10 operations (fp16).
-///     swiglu: silu(gate) * up of "gate" and "up"; 11 operations.
-///     gelu: the tanh form x / (1 + exp(-2 z)), z = sqrt(2 / pi) * (x + 0.044715 x^3), of "x"; 13.
+///     silu: x / (1 + exp(-x)) of "x"; 8 operations (fp16).
+///     swiglu: silu(gate) * up of "gate" and "up"; 10 operations.
+///     gelu: the tanh form x / (1 + exp(-2 z)), z = sqrt(2 / pi) * (x + 0.044715 x^3), of "x"; 12.
 enum class Activation : std::uint8_t { Silu, Swiglu, Gelu };
 [[nodiscard]] Program activation(const ChipSpec& spec, Activation kind, std::int64_t rows,
                                  std::int64_t columns, DType dtype);

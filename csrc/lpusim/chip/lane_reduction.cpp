@@ -1,5 +1,6 @@
 #include "lpusim/chip/lane_reduction.h"
 
+#include "lpusim/chip/kernel_parts.h"
 #include <algorithm>
 #include <optional>
 
@@ -10,14 +11,6 @@ namespace {
 /// Copies of a four-byte value that one SXM can make in a cycle.
 std::int64_t copies_max(const ChipSpec& spec) {
     return spec.sxm_queues_per_hemisphere / dtype_bytes(DType::Fp32);
-}
-
-LaneMap rotation(std::int64_t lanes, std::int64_t by) {
-    LaneMap map{"rotate" + std::to_string(by), {}};
-    for (std::int64_t lane = 0; lane < lanes; ++lane) {
-        map.lanes.push_back(static_cast<std::int16_t>((lane + by) % lanes));
-    }
-    return map;
 }
 
 /// Combines values by pairs until at most two are left.

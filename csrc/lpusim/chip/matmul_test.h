@@ -1,10 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <doctest/doctest.h>
+#include <utility>
 #include <vector>
 
 #include "lpusim/base/rng.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/describe.h"
+#include "lpusim/chip/fold.h"
 #include "lpusim/chip/kernels.h"
+#include "lpusim/chip/tick.h"
 
 /// What the tests of the matrix products share.
 namespace lpusim::chip {
@@ -62,6 +68,34 @@ std::vector<T> fetch(const Program& program, const char* name, const ChipSpec& s
     fetch_tensor(tensor, spec, memory, reinterpret_cast<std::uint8_t*>(values.data()),
                  static_cast<std::int64_t>(values.size() * sizeof(T)));
     return values;
+}
+
+struct ProductSize {
+    std::int64_t m = 0;
+    std::int64_t n = 0;
+    std::int64_t k = 0;
+};
+
+/// A program of c = a * w takes `cycles`, gives the obvious product, and leaves the same from both engines.
+inline void check_int8_product(const Program& program, std::int64_t cycles, const ChipSpec& spec,
+                               const ProductSize& size) {
+    CAPTURE(size.m);
+    CAPTURE(size.n);
+    CAPTURE(size.k);
+    const auto a = random_int8(size.m * size.k, 1);
+    const auto w = random_int8(size.k * size.n, 2);
+    CHECK(cycles == program_cycles(program, spec));
+    Memory memory(spec);
+    store(program, "a", spec, memory, a);
+    store(program, "w", spec, memory, w);
+    const Run done = tick(program, spec, memory, true);
+    if (done.error)
+        FAIL(describe(*done.error, program, spec));
+    CHECK(fetch<std::int32_t>(program, "c", spec, done.memory) == product_int8(size.m, size.n, size.k, a, w));
+    const Run folded = fold(program, spec, std::move(memory), true);
+    REQUIRE(!folded.error);
+    CHECK(folded.cycles == done.cycles);
+    CHECK(folded.memory == done.memory);
 }
 
 } // namespace lpusim::chip
