@@ -108,7 +108,7 @@ std::string difference_report(const Program& program, const ChipSpec& spec, cons
     if (what == "memory")
         text += first_byte_apart(ticked.run.memory, folded.run.memory) + '\n';
     text += "spec:";
-    const ChipSpec published;
+    static const ChipSpec published;
     for (const Field<ChipSpec>& field : chip_fields()) {
         std::visit(
             [&](auto member) {
