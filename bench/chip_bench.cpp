@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "lpusim/base/rng.h"
-#include "lpusim/chip/float_formats.h"
-#include "lpusim/chip/fold.h"
-#include "lpusim/chip/kernels.h"
-#include "lpusim/chip/layout.h"
-#include "lpusim/chip/simd_level.h"
-#include "lpusim/chip/text.h"
-#include "lpusim/chip/tick.h"
-#include "lpusim/chip/verify.h"
+#include "lpusim/chip/fold/fold.h"
+#include "lpusim/chip/kernels/kernels.h"
+#include "lpusim/chip/kernels/layout.h"
+#include "lpusim/chip/proof/verify.h"
+#include "lpusim/chip/text/text.h"
+#include "lpusim/chip/tick/tick.h"
+#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/chip/values/simd_level.h"
 
 // Items are run pieces, so time per item is time per piece. Budget: at most 200 ns without values, flat in
 // repeat counts. With values, items are multiply-adds; for tick, cycles.

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "lpusim/chip/program_binary.h"
-#include "lpusim/chip/text.h"
+#include "lpusim/chip/text/program_binary.h"
+#include "lpusim/chip/text/text.h"
 
 // Readers of programs. Items are runs; bytes/s is how fast a form is read.
 namespace {

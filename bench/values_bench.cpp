@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "lpusim/base/rng.h"
-#include "lpusim/chip/column_sums.h"
-#include "lpusim/chip/float_formats.h"
-#include "lpusim/chip/values.h"
+#include "lpusim/chip/values/column_sums.h"
+#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/chip/values/values.h"
 
 // Element arithmetic alone, one thread. Items are multiply-adds, or elements of the VXM. `level` is a
 // SimdLevel: 0 portable, 1 AVX2, 2 AVX-512 with VNNI; a level that the machine lacks is not registered.

@@ -14,13 +14,13 @@
 #include "lpusim/bind/rooms.h"
 #include "lpusim/chip/access.h"
 #include "lpusim/chip/describe.h"
-#include "lpusim/chip/fold.h"
-#include "lpusim/chip/kernels.h"
-#include "lpusim/chip/layout.h"
-#include "lpusim/chip/program_binary.h"
-#include "lpusim/chip/text.h"
-#include "lpusim/chip/tick.h"
-#include "lpusim/chip/verify.h"
+#include "lpusim/chip/fold/fold.h"
+#include "lpusim/chip/kernels/kernels.h"
+#include "lpusim/chip/kernels/layout.h"
+#include "lpusim/chip/proof/verify.h"
+#include "lpusim/chip/text/program_binary.h"
+#include "lpusim/chip/text/text.h"
+#include "lpusim/chip/tick/tick.h"
 
 namespace lpusim::bind {
 namespace {

@@ -5,8 +5,8 @@
 #include "lpusim/base/errors.h"
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
-#include "lpusim/chip/attention.h"
-#include "lpusim/chip/kv_append.h"
+#include "lpusim/chip/kernels/attention.h"
+#include "lpusim/chip/kernels/kv_append.h"
 
 namespace lpusim::bind {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/bind/chip_kernels.h"
-#include "lpusim/chip/kernels_model.h"
-#include "lpusim/chip/kernels_rows.h"
-#include "lpusim/chip/kernels_vector.h"
-#include "lpusim/chip/text_names.h"
+#include "lpusim/chip/kernels/kernels_model.h"
+#include "lpusim/chip/kernels/kernels_rows.h"
+#include "lpusim/chip/kernels/kernels_vector.h"
+#include "lpusim/chip/text/names.h"
 
 namespace lpusim::bind {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lpusim/base/errors.h"
-#include "lpusim/chip/kernels_matmul.h"
+#include "lpusim/chip/kernels/kernels_matmul.h"
 
 namespace lpusim::bind {
 namespace {

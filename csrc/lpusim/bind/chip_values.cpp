@@ -8,9 +8,9 @@
 #include "lpusim/base/errors.h"
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
-#include "lpusim/chip/float_formats.h"
-#include "lpusim/chip/vector_functions.h"
-#include "lpusim/chip/wide_sum.h"
+#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/chip/values/vector_functions.h"
+#include "lpusim/chip/values/wide_sum.h"
 
 // The chip's arithmetic on plain arrays, so that a reference in NumPy can use it element by element. fp16 and
 // fp8 travel as their bits, in uint16 and uint8.

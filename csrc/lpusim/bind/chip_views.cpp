@@ -8,10 +8,10 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
-#include "lpusim/chip/flows.h"
-#include "lpusim/chip/spans.h"
-#include "lpusim/chip/text.h"
-#include "lpusim/chip/verify.h"
+#include "lpusim/chip/proof/flows.h"
+#include "lpusim/chip/proof/spans.h"
+#include "lpusim/chip/proof/verify.h"
+#include "lpusim/chip/text/text.h"
 
 namespace lpusim::bind {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
-#include "lpusim/chip/accounting.h"
+#include "lpusim/chip/proof/accounting.h"
 
 /// What can be seen of a chip program beside its values; part of the chip room.
 namespace lpusim::bind {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "lpusim/base/integers.h"
-#include "lpusim/chip/layout.h"
+#include "lpusim/chip/kernels/layout.h"
 
 namespace lpusim::chip {
 

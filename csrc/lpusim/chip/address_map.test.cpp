@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "lpusim/chip/describe.h"
-#include "lpusim/chip/fold.h"
-#include "lpusim/chip/text.h"
-#include "lpusim/chip/tick.h"
+#include "lpusim/chip/fold/fold.h"
+#include "lpusim/chip/text/text.h"
+#include "lpusim/chip/tick/tick.h"
 
 /// Rule 13 on both sides of its edges, on a chip of two superlanes of four lanes, sixteen words a slice in
 /// two banks, VXM at 5, w.0 at 4, w.2 at 3, w.3 at 2, e.0 at 6. A map is taken two cycles before a read would

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "lpusim/chip/access.h"
-#include "lpusim/chip/fold_runs.h"
-#include "lpusim/chip/layout.h"
-#include "lpusim/chip/text.h"
+#include "lpusim/chip/fold/runs.h"
+#include "lpusim/chip/kernels/layout.h"
+#include "lpusim/chip/text/text.h"
 
 namespace lpusim::chip {
 namespace {

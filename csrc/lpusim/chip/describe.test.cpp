@@ -1,6 +1,6 @@
 #include "lpusim/chip/describe.h"
 
-#include "lpusim/chip/rule_test.h"
+#include "lpusim/chip/proof/rule_test.h"
 
 namespace lpusim::chip {
 namespace {

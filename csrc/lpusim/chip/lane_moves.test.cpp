@@ -2,7 +2,7 @@
 
 #include "lpusim/base/rng.h"
 #include "lpusim/chip/access.h"
-#include "lpusim/chip/rule_test.h"
+#include "lpusim/chip/proof/rule_test.h"
 
 namespace lpusim::chip {
 namespace {

@@ -9,7 +9,7 @@
 #include "lpusim/base/integers.h"
 #include "lpusim/base/progression.h"
 #include "lpusim/chip/access.h"
-#include "lpusim/chip/layout.h"
+#include "lpusim/chip/kernels/layout.h"
 
 namespace lpusim::chip {
 

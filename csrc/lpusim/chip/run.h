@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <optional>
 
-#include "lpusim/chip/accounting.h"
 #include "lpusim/chip/error.h"
 #include "lpusim/chip/isa.h"
 #include "lpusim/chip/memory.h"
 #include "lpusim/chip/program.h"
+#include "lpusim/chip/proof/accounting.h"
 #include "lpusim/chip/spec.h"
 
 namespace lpusim::chip {

@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "lpusim/chip/describe.h"
-#include "lpusim/chip/fold.h"
-#include "lpusim/chip/footprint.h"
-#include "lpusim/chip/layout.h"
-#include "lpusim/chip/text.h"
-#include "lpusim/chip/tick.h"
+#include "lpusim/chip/fold/fold.h"
+#include "lpusim/chip/kernels/layout.h"
+#include "lpusim/chip/proof/footprint.h"
+#include "lpusim/chip/text/text.h"
+#include "lpusim/chip/tick/tick.h"
 
 #include "lpusim/base/errors.h"
 

@@ -5,7 +5,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
-#include "lpusim/chip/layout.h"
+#include "lpusim/chip/kernels/layout.h"
 
 namespace lpusim::chip {
 

@@ -1,9 +1,9 @@
 #include "lpusim/lower/matmul.h"
 
 #include "lpusim/base/integers.h"
-#include "lpusim/chip/footprint.h"
-#include "lpusim/chip/kernels.h"
-#include "lpusim/chip/verify.h"
+#include "lpusim/chip/kernels/kernels.h"
+#include "lpusim/chip/proof/footprint.h"
+#include "lpusim/chip/proof/verify.h"
 
 namespace lpusim::lower {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include "lpusim/chip/footprint.h"
-#include "lpusim/chip/kernels.h"
-#include "lpusim/chip/verify.h"
+#include "lpusim/chip/kernels/kernels.h"
+#include "lpusim/chip/proof/footprint.h"
+#include "lpusim/chip/proof/verify.h"
 #include "lpusim/lower/reduce.h"
 
 using namespace lpusim;

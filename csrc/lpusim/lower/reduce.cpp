@@ -1,7 +1,7 @@
 #include "lpusim/lower/reduce.h"
 
 #include "lpusim/chip/access.h"
-#include "lpusim/chip/kernels.h"
+#include "lpusim/chip/kernels/kernels.h"
 
 namespace lpusim::lower {
 

@@ -1,0 +1,143 @@
+#include "lpusim/chip/kernels/row_kernel.h"
+
+#include <algorithm>
+
+#include "lpusim/base/integers.h"
+#include "lpusim/chip/access.h"
+#include "lpusim/chip/kernels/kernel_parts.h"
+#include "lpusim/chip/kernels/lane_reduction.h"
+
+namespace lpusim::chip {
+
+RowWay::RowWay(KernelSchedule& schedule, std::vector<std::size_t> blocks, std::vector<bool> shared,
+               std::int64_t rows, std::int64_t parts, std::int64_t period_cycles, std::int64_t first_cycle)
+    : schedule_(schedule), blocks_(std::move(blocks)), shared_(std::move(shared)), rows_(rows), parts_(parts),
+      first_cycle_(first_cycle),
+      levels_{{rows, period_cycles, parts}, {parts, schedule.spec().vxm_alu_latency_cycles, 1}} {}
+
+std::int64_t RowWay::ready(const Flow& flow) const {
+    return schedule_.arrival(flow, vxm_position(schedule_.spec()));
+}
+
+Flow RowWay::read(std::size_t tensor, std::int64_t cycle) {
+    std::vector<Level> levels = levels_;
+    if (shared_[tensor]) {
+        levels.front().address_stride = 0;
+    }
+    return schedule_.read(blocks_[tensor], vxm_position(schedule_.spec()), cycle, levels);
+}
+
+Flow RowWay::read_fp32(std::size_t tensor, std::int64_t cycle) {
+    if (schedule_.dtype(blocks_[tensor]) == DType::Fp32) {
+        return read(tensor, cycle);
+    }
+    return schedule_.vxm(VxmOp::Convert, {read(tensor, cycle - schedule_.spec().vxm_alu_latency_cycles)},
+                         DType::Fp32);
+}
+
+void RowWay::write(std::size_t tensor, const Flow& parts) {
+    schedule_.write(blocks_[tensor], parts);
+}
+
+std::size_t RowWay::keep(const Flow& parts) {
+    const std::size_t block = schedule_.scratch(parts.dtype, {{rows_}, {parts_}});
+    schedule_.write(block, parts);
+    return block;
+}
+
+RowWay::Beside RowWay::for_each_part(Flow row_value, std::size_t kept) {
+    const std::int64_t vxm = vxm_position(schedule_.spec());
+    const std::int64_t latency = schedule_.spec().vxm_alu_latency_cycles;
+    const std::int64_t written = schedule_.readable(kept, vxm);
+    const std::int64_t wait = std::max<std::int64_t>(written - ready(row_value), 0);
+    for (std::int64_t passes = 0; passes < 2 * parts_ + div_ceil(wait, latency); ++passes) {
+        // A held value is there one operation later.
+        const std::int64_t cycle = ready(row_value) + latency;
+        if (cycle >= written && schedule_.can_read(kept, vxm, cycle, levels_)) {
+            return {for_each_part(row_value), schedule_.read(kept, vxm, cycle, levels_)};
+        }
+        row_value = schedule_.vxm(VxmOp::Pass, {row_value});
+    }
+    throw NoRoom("SRAM is too busy to read values in between");
+}
+
+Flow RowWay::reduce(VxmOp op, const Flow& parts) {
+    return reduce_lanes(schedule_, op, schedule_.fold_innermost(op, parts));
+}
+
+Program row_kernel(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
+                   const std::vector<RowTensor>& tensors, const std::function<void(RowWay&)>& body) {
+    check_sizes(spec, {{"rows", rows}, {"columns", columns}});
+    const std::int64_t lanes = spec.lanes();
+    const std::int64_t parts = div_ceil(columns, lanes);
+    const auto build = [&](std::int64_t ways, std::int64_t period_cycles) {
+        KernelSchedule schedule(spec);
+        std::vector<std::size_t> numbers;
+        std::vector<std::size_t> blocks;
+        std::vector<bool> shared;
+        for (const RowTensor& tensor : tensors) {
+            numbers.push_back(schedule.tensor({tensor.name,
+                                               tensor.role,
+                                               tensor.dtype,
+                                               tensor.shared ? 1 : rows,
+                                               columns,
+                                               false,
+                                               lanes,
+                                               {},
+                                               tensor.data}));
+            blocks.push_back(schedule.block(numbers.back(), 0, 0, {{parts, 0, lanes}}));
+            shared.push_back(tensor.shared);
+        }
+        const std::int64_t height = div_ceil(rows, ways);
+        for (std::int64_t row = 0; row < rows; row += height) {
+            const std::int64_t mine = std::min(height, rows - row);
+            for (std::size_t i = 0; i < tensors.size(); ++i) {
+                if (!tensors[i].shared) {
+                    blocks[i] = schedule.block(numbers[i], row, 0, {{mine, 1, 0}, {parts, 0, lanes}});
+                }
+            }
+            // Ways take turns within a period, so that they meet less.
+            RowWay way(schedule, blocks, shared, mine, parts, period_cycles,
+                       row / height * period_cycles / ways);
+            body(way);
+        }
+        return schedule.finish();
+    };
+    // A period too short for some queue is followed by a longer one, at the end in leaps.
+    const std::int64_t period_min = parts * spec.vxm_alu_latency_cycles;
+    const std::int64_t period_max = 16 * period_min + 64;
+    std::optional<Program> best;
+    std::int64_t best_cycles = 0;
+    for (std::int64_t ways = 1; ways <= std::min<std::int64_t>(rows, 2); ++ways) {
+        std::int64_t period = period_min;
+        for (;;) {
+            if (best && (div_ceil(rows, ways) - 1) * period >= best_cycles) {
+                break;
+            }
+            try {
+                Program program = build(ways, period);
+                const std::int64_t cycles = program_cycles(program, spec);
+                if (!best || cycles < best_cycles) {
+                    best = std::move(program);
+                    best_cycles = cycles;
+                }
+                break;
+            } catch (const NoRoom&) {
+                if (period >= period_max && !best) {
+                    throw;
+                }
+            } catch (const CapacityError&) {
+                if (period >= period_max && !best) {
+                    throw;
+                }
+            }
+            if (period >= period_max) {
+                break;
+            }
+            period = period < period_min + 64 ? period + 1 : std::min(2 * period, period_max);
+        }
+    }
+    return *std::move(best);
+}
+
+} // namespace lpusim::chip
