@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "lpusim/base/rng.h"
+#include "lpusim/base/values/float_formats.h"
+#include "lpusim/base/values/simd_level.h"
 #include "lpusim/chip/fold/fold.h"
 #include "lpusim/chip/kernels/kernels.h"
 #include "lpusim/chip/kernels/layout.h"
 #include "lpusim/chip/proof/verify.h"
 #include "lpusim/chip/text/text.h"
 #include "lpusim/chip/tick/tick.h"
-#include "lpusim/chip/values/float_formats.h"
-#include "lpusim/chip/values/simd_level.h"
 
 // Items are run pieces, so time per item is time per piece. Budget: at most 200 ns without values, flat in
 // repeat counts. With values, items are multiply-adds; for tick, cycles.
@@ -256,7 +256,7 @@ BENCHMARK(verify_single_instructions)
 /// registered. The bits are those of the portable level, of which one block of rows is checked by hand.
 void fold_values(benchmark::State& state, chip::DType dtype) {
     const chip::ChipSpec spec;
-    const auto level = static_cast<chip::SimdLevel>(state.range(0));
+    const auto level = static_cast<SimdLevel>(state.range(0));
     const std::int64_t side = state.range(1);
     const chip::Program program = chip::gemm(spec, side, side, side, dtype);
     const std::int64_t width = chip::dtype_bytes(dtype);
@@ -280,9 +280,9 @@ void fold_values(benchmark::State& state, chip::DType dtype) {
         const std::int64_t column = row * 7 % side;
         const auto element = [&](const std::vector<std::uint8_t>& matrix, std::int64_t at) {
             const auto byte = static_cast<std::size_t>(width * at);
-            return width == 1 ? static_cast<double>(static_cast<std::int8_t>(matrix[byte]))
-                              : chip::fp32_from_fp16(
-                                    static_cast<std::uint16_t>(matrix[byte] | (matrix[byte + 1] << 8U)));
+            return width == 1
+                       ? static_cast<double>(static_cast<std::int8_t>(matrix[byte]))
+                       : fp32_from_fp16(static_cast<std::uint16_t>(matrix[byte] | (matrix[byte + 1] << 8U)));
         };
         double sum = 0, size_sum = 0; // Exact for int8.
         for (std::int64_t k = 0; k < side; ++k) {
@@ -309,7 +309,7 @@ void fold_values(benchmark::State& state, chip::DType dtype) {
 
 void levels_and_sides(benchmark::internal::Benchmark* bench) {
     bench->ArgNames({"level", "side"})->Unit(benchmark::kMillisecond);
-    for (const chip::SimdLevel level : chip::simd_levels()) {
+    for (const SimdLevel level : simd_levels()) {
         for (const std::int64_t side : {320, 2048})
             bench->Args({static_cast<std::int64_t>(level), side});
     }

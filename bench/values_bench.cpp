@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "lpusim/base/rng.h"
-#include "lpusim/chip/values/column_sums.h"
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/column_sums.h"
+#include "lpusim/base/values/float_formats.h"
 #include "lpusim/chip/values/values.h"
 
 // Element arithmetic alone, one thread. Items are multiply-adds, or elements of the VXM. `level` is a
@@ -35,15 +35,15 @@ Bytes normal_fp16_planes(std::uint64_t stream, std::int64_t count) {
             sum +=
                 static_cast<double>(random_bits(stream, k, static_cast<std::uint64_t>(i)) >> 11U) * 0x1p-53;
         }
-        const std::uint16_t bits = chip::fp16_from_fp64(sum);
+        const std::uint16_t bits = fp16_from_fp64(sum);
         bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(bits);
         bytes[static_cast<std::size_t>(count + i)] = static_cast<std::uint8_t>(bits >> 8U);
     }
     return bytes;
 }
 
-chip::WeightPlane plane_of(const std::uint8_t* columns) {
-    chip::WeightPlane plane(kLanes);
+WeightPlane plane_of(const std::uint8_t* columns) {
+    WeightPlane plane(kLanes);
     for (std::int64_t column = 0; column < kLanes; ++column) {
         plane.set_column(column, columns + column * kLanes);
     }
@@ -53,9 +53,9 @@ chip::WeightPlane plane_of(const std::uint8_t* columns) {
 /// Times `sums_of(level, sums)`, whose bits must be those of the portable level.
 template <class SumsOf>
 void time_sums(benchmark::State& state, std::int64_t rows, const SumsOf& sums_of) {
-    const auto level = static_cast<chip::SimdLevel>(state.range(0));
+    const auto level = static_cast<SimdLevel>(state.range(0));
     std::vector<std::int32_t> sums(static_cast<std::size_t>(rows * kLanes)), expected(sums);
-    sums_of(chip::SimdLevel::Portable, expected.data());
+    sums_of(SimdLevel::Portable, expected.data());
     sums_of(level, sums.data());
     if (sums != expected) {
         state.SkipWithError("wrong answer, so the time is meaningless");
@@ -72,18 +72,18 @@ void time_sums(benchmark::State& state, std::int64_t rows, const SumsOf& sums_of
 void column_sums_int8(benchmark::State& state) {
     const std::int64_t rows = state.range(1);
     const Bytes activations = random_bytes(0, rows * kLanes), weights = random_bytes(1, kLanes * kLanes);
-    chip::WeightPlane plane = plane_of(weights.data());
-    time_sums(state, rows, [&](chip::SimdLevel level, std::int32_t* sums) {
-        chip::column_sums_int8(plane, activations.data(), rows, sums, level);
+    WeightPlane plane = plane_of(weights.data());
+    time_sums(state, rows, [&](SimdLevel level, std::int32_t* sums) {
+        column_sums_int8(plane, activations.data(), rows, sums, level);
     });
 }
 
 void column_sums_fp8(benchmark::State& state) {
     const std::int64_t rows = state.range(1);
     const Bytes activations = random_bytes(0, rows * kLanes), weights = random_bytes(1, kLanes * kLanes);
-    chip::WeightPlane plane = plane_of(weights.data());
-    time_sums(state, rows, [&](chip::SimdLevel level, std::int32_t* sums) {
-        chip::column_sums_fp8(plane, activations.data(), rows, sums, level);
+    WeightPlane plane = plane_of(weights.data());
+    time_sums(state, rows, [&](SimdLevel level, std::int32_t* sums) {
+        column_sums_fp8(plane, activations.data(), rows, sums, level);
     });
 }
 
@@ -91,9 +91,9 @@ void column_sums_fp16(benchmark::State& state) {
     const std::int64_t rows = state.range(1);
     const Bytes activations = normal_fp16_planes(0, rows * kLanes);
     const Bytes weights = normal_fp16_planes(1, kLanes * kLanes);
-    chip::WeightPlane low = plane_of(weights.data()), high = plane_of(weights.data() + kLanes * kLanes);
-    time_sums(state, rows, [&](chip::SimdLevel level, std::int32_t* sums) {
-        chip::column_sums_fp16(low, high, activations.data(), rows, 1, sums, level);
+    WeightPlane low = plane_of(weights.data()), high = plane_of(weights.data() + kLanes * kLanes);
+    time_sums(state, rows, [&](SimdLevel level, std::int32_t* sums) {
+        column_sums_fp16(low, high, activations.data(), rows, 1, sums, level);
     });
 }
 
@@ -102,10 +102,10 @@ void column_sums_fp16_new_weights(benchmark::State& state) {
     const std::int64_t rows = state.range(1);
     const Bytes activations = normal_fp16_planes(0, rows * kLanes);
     const Bytes weights = normal_fp16_planes(1, kLanes * kLanes);
-    chip::WeightPlane low = plane_of(weights.data()), high = plane_of(weights.data() + kLanes * kLanes);
-    time_sums(state, rows, [&](chip::SimdLevel level, std::int32_t* sums) {
+    WeightPlane low = plane_of(weights.data()), high = plane_of(weights.data() + kLanes * kLanes);
+    time_sums(state, rows, [&](SimdLevel level, std::int32_t* sums) {
         low.set_column(0, weights.data());
-        chip::column_sums_fp16(low, high, activations.data(), rows, 1, sums, level);
+        column_sums_fp16(low, high, activations.data(), rows, 1, sums, level);
     });
 }
 
@@ -113,10 +113,10 @@ void wide_sums_fp16(benchmark::State& state) {
     const std::int64_t rows = state.range(1);
     const Bytes activations = normal_fp16_planes(0, rows * kLanes);
     const Bytes weights = normal_fp16_planes(1, kLanes * kLanes);
-    chip::WeightPlane low = plane_of(weights.data()), high = plane_of(weights.data() + kLanes * kLanes);
-    time_sums(state, rows, [&](chip::SimdLevel level, std::int32_t* sums) {
-        std::vector<chip::WideSum> wide(static_cast<std::size_t>(rows * kLanes));
-        chip::add_wide_sums_fp16(low, high, activations.data(), rows, wide.data(), level);
+    WeightPlane low = plane_of(weights.data()), high = plane_of(weights.data() + kLanes * kLanes);
+    time_sums(state, rows, [&](SimdLevel level, std::int32_t* sums) {
+        std::vector<WideSum> wide(static_cast<std::size_t>(rows * kLanes));
+        add_wide_sums_fp16(low, high, activations.data(), rows, wide.data(), level);
         for (std::size_t i = 0; i < wide.size(); ++i) {
             sums[i] = std::bit_cast<std::int32_t>(wide[i].to_fp32());
         }
@@ -125,7 +125,7 @@ void wide_sums_fp16(benchmark::State& state) {
 
 void levels_and_rows(benchmark::internal::Benchmark* bench) {
     bench->ArgNames({"level", "rows"});
-    for (const chip::SimdLevel level : chip::simd_levels()) {
+    for (const SimdLevel level : simd_levels()) {
         bench->Args({static_cast<std::int64_t>(level), 1});
         bench->Args({static_cast<std::int64_t>(level), 128});
         bench->Args({static_cast<std::int64_t>(level), 2048});

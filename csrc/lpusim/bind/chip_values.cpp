@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/base/values/float_formats.h"
+#include "lpusim/base/values/vector_functions.h"
+#include "lpusim/base/values/wide_sum.h"
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
-#include "lpusim/chip/values/float_formats.h"
-#include "lpusim/chip/values/vector_functions.h"
-#include "lpusim/chip/values/wide_sum.h"
 
 // The chip's arithmetic on plain arrays, so that a reference in NumPy can use it element by element. fp16 and
 // fp8 travel as their bits, in uint16 and uint8.
@@ -23,9 +23,9 @@ using Matrix = py::array_t<T, py::array::c_style>;
 template <class Bits>
 float widened(Bits bits) {
     if constexpr (std::is_same_v<Bits, std::uint16_t>) {
-        return chip::fp32_from_fp16(bits);
+        return fp32_from_fp16(bits);
     } else {
-        return chip::fp32_from_fp8(bits);
+        return fp32_from_fp8(bits);
     }
 }
 
@@ -49,7 +49,7 @@ Matrix<float> matmul(const Matrix<Bits>& a, const Matrix<Bits>& w, std::int64_t 
     // Safe: the spans point into arrays that this frame holds.
     const py::gil_scoped_release unlocked;
     const auto sum_of = [&](std::int64_t row, std::int64_t column, std::int64_t begin, std::int64_t end) {
-        chip::WideSum sum;
+        WideSum sum;
         for (std::int64_t i = begin; i < std::min(end, k); ++i) {
             sum.add(static_cast<double>(widened(left[static_cast<std::size_t>(row * k + i)])) *
                     static_cast<double>(widened(right[static_cast<std::size_t>(i * n + column)])));
@@ -68,7 +68,7 @@ Matrix<float> matmul(const Matrix<Bits>& a, const Matrix<Bits>& w, std::int64_t 
                 total = pass == 0 ? sum : total + sum;
             }
             total = wide ? sum_of(row, column, 0, k) : total;
-            out[static_cast<std::size_t>(row * n + column)] = chip::canonical_nan(total);
+            out[static_cast<std::size_t>(row * n + column)] = canonical_nan(total);
         }
     }
     return product;
@@ -88,26 +88,26 @@ py::array_t<T> map(const Matrix<T>& x, const Function& through) {
 
 py::array_t<float> function_fp32(const std::string& name, const Matrix<float>& x) {
     if (name == "exp") {
-        return map(x, chip::exp_fp32);
+        return map(x, exp_fp32);
     }
     if (name == "rsqrt") {
-        return map(x, chip::rsqrt_fp32);
+        return map(x, rsqrt_fp32);
     }
     if (name == "tanh") {
-        return map(x, chip::tanh_fp32);
+        return map(x, tanh_fp32);
     }
     refuse_function(name);
 }
 
 py::array_t<std::uint16_t> function_fp16(const std::string& name, const Matrix<std::uint16_t>& x) {
     if (name == "exp") {
-        return map(x, chip::exp_fp16);
+        return map(x, exp_fp16);
     }
     if (name == "rsqrt") {
-        return map(x, chip::rsqrt_fp16);
+        return map(x, rsqrt_fp16);
     }
     if (name == "tanh") {
-        return map(x, chip::tanh_fp16);
+        return map(x, tanh_fp16);
     }
     refuse_function(name);
 }
@@ -134,7 +134,7 @@ void bind_chip_values(py::module_& chip_room) {
         "fp8_from_fp32",
         [](const Matrix<float>& x) {
             py::array_t<std::uint8_t> bits(std::vector<py::ssize_t>(x.shape(), x.shape() + x.ndim()));
-            std::transform(x.data(), x.data() + x.size(), bits.mutable_data(), chip::fp8_from_fp32);
+            std::transform(x.data(), x.data() + x.size(), bits.mutable_data(), fp8_from_fp32);
             return bits;
         },
         py::arg("x").noconvert(), "The bits of the nearest fp8 e4m3, saturating.");
@@ -142,7 +142,7 @@ void bind_chip_values(py::module_& chip_room) {
         "fp32_from_fp8",
         [](const Matrix<std::uint8_t>& bits) {
             py::array_t<float> x(std::vector<py::ssize_t>(bits.shape(), bits.shape() + bits.ndim()));
-            std::transform(bits.data(), bits.data() + bits.size(), x.mutable_data(), chip::fp32_from_fp8);
+            std::transform(bits.data(), bits.data() + bits.size(), x.mutable_data(), fp32_from_fp8);
             return x;
         },
         py::arg("bits").noconvert(), "The values of fp8 e4m3 bits.");

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "lpusim/base/progress.h"
+#include "lpusim/base/values/simd_level.h"
 #include "lpusim/chip/memory.h"
 #include "lpusim/chip/program.h"
 #include "lpusim/chip/run.h"
 #include "lpusim/chip/spec.h"
-#include "lpusim/chip/values/simd_level.h"
 
 namespace lpusim::chip {
 

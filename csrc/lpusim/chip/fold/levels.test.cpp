@@ -3,13 +3,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "lpusim/base/values/simd_level.h"
 #include "lpusim/chip/fold/fold.h"
 #include "lpusim/chip/fuzz/random_program.h"
 #include "lpusim/chip/kernels/kernel_test.h"
 #include "lpusim/chip/kernels/kernels.h"
 #include "lpusim/chip/kernels/kernels_rows.h"
 #include "lpusim/chip/kernels/kernels_vector.h"
-#include "lpusim/chip/values/simd_level.h"
 
 // Whole programs at every SIMD level of this machine: the same SRAM, bit for bit.
 namespace lpusim::chip {

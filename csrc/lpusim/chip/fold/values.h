@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "lpusim/base/progress.h"
+#include "lpusim/base/values/simd_level.h"
 #include "lpusim/chip/error.h"
 #include "lpusim/chip/fold/runs.h"
 #include "lpusim/chip/fold/streams.h"
 #include "lpusim/chip/memory.h"
-#include "lpusim/chip/values/simd_level.h"
 
 namespace lpusim::chip {
 

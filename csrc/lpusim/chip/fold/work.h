@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "lpusim/base/values/simd_level.h"
 #include "lpusim/chip/fold/results.h"
 #include "lpusim/chip/fold/runs.h"
 #include "lpusim/chip/fold/values.h"
 #include "lpusim/chip/memory.h"
 #include "lpusim/chip/values/mxm_values.h"
-#include "lpusim/chip/values/simd_level.h"
 #include "lpusim/chip/values/values.h"
 
 namespace lpusim::chip {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "lpusim/base/rng.h"
+#include "lpusim/base/values/float_formats.h"
+#include "lpusim/base/values/vector_functions.h"
 #include "lpusim/chip/kernels/attention.h"
-#include "lpusim/chip/values/float_formats.h"
-#include "lpusim/chip/values/vector_functions.h"
 
 /// What the tests of attention and of its keys and values share.
 namespace lpusim::chip {

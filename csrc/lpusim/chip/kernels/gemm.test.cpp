@@ -5,6 +5,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
+#include "lpusim/base/values/float_formats.h"
 #include "lpusim/chip/access.h"
 #include "lpusim/chip/describe.h"
 #include "lpusim/chip/fold/fold.h"
@@ -12,7 +13,6 @@
 #include "lpusim/chip/kernels/matmul_test.h"
 #include "lpusim/chip/text/text.h"
 #include "lpusim/chip/tick/tick.h"
-#include "lpusim/chip/values/float_formats.h"
 
 using namespace lpusim;
 using namespace lpusim::chip;

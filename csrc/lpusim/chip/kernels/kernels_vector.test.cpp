@@ -6,9 +6,9 @@
 #include <numbers>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/base/values/float_formats.h"
 #include "lpusim/chip/access.h"
 #include "lpusim/chip/kernels/kernel_test.h"
-#include "lpusim/chip/values/float_formats.h"
 
 using namespace lpusim;
 using namespace lpusim::chip;

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/float_formats.h"
 
 namespace lpusim::chip {
 

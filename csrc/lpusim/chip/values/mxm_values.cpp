@@ -4,7 +4,7 @@
 #include <bit>
 #include <cassert>
 
-#include "lpusim/chip/values/column_sums.h"
+#include "lpusim/base/values/column_sums.h"
 
 namespace lpusim::chip {
 

@@ -4,11 +4,11 @@
 #include <span>
 #include <vector>
 
+#include "lpusim/base/values/simd_level.h"
+#include "lpusim/base/values/weight_plane.h"
+#include "lpusim/base/values/wide_sum.h"
 #include "lpusim/chip/isa.h"
 #include "lpusim/chip/spec.h"
-#include "lpusim/chip/values/simd_level.h"
-#include "lpusim/chip/values/weight_plane.h"
-#include "lpusim/chip/values/wide_sum.h"
 
 /// What MXM instructions do to values, the same for both engines.
 namespace lpusim::chip {

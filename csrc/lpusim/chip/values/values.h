@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <span>
 
+#include "lpusim/base/values/simd_level.h"
 #include "lpusim/chip/isa.h"
-#include "lpusim/chip/values/simd_level.h"
 
 /// Element arithmetic, the same for both engines. Elements of more than a byte come as byte planes: byte i of
 /// every element together, plane i after plane i - 1, little-endian, as they travel on stream s + i.

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "lpusim/base/rng.h"
-#include "lpusim/chip/values/float_formats.h"
-#include "lpusim/chip/values/vector_functions.h"
+#include "lpusim/base/values/float_formats.h"
+#include "lpusim/base/values/vector_functions.h"
 
 using namespace lpusim;
 using namespace lpusim::chip;

@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <variant>
 
+#include "lpusim/base/values/vector_functions.h"
 #include "lpusim/chip/values/values.h"
-#include "lpusim/chip/values/vector_functions.h"
 #include "lpusim/chip/values/vxm_elements.h"
 #include "lpusim/chip/values/vxm_operations.h"
 

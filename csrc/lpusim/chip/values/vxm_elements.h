@@ -2,24 +2,13 @@
 
 #include <bit>
 #include <cstdint>
-#include <limits>
 #include <type_traits>
 
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/float_formats.h"
+#include "lpusim/base/values/nearest_integer.h"
 
 /// The element types of the VXM: how their bits become values to compute with, and back.
 namespace lpusim::chip {
-
-/// A value rounded to nearest even, clamped to an integer type; NaN is 0. Straight-line.
-template <class Integer>
-[[nodiscard]] inline Integer nearest_integer(double value) {
-    constexpr double kLeast = std::numeric_limits<Integer>::min(),
-                     kMost = std::numeric_limits<Integer>::max();
-    constexpr double kShift = 0x1.8p52; // Its last place is 1: adding it rounds.
-    const double known = value == value ? value : 0.0;
-    const double bounded = known < kLeast ? kLeast : known > kMost ? kMost : known;
-    return static_cast<Integer>(static_cast<std::int32_t>((bounded + kShift) - kShift));
-}
 
 template <class Integer>
 struct IntegerElement {

@@ -5,17 +5,17 @@
 #include <limits>
 #include <vector>
 
-#include "lpusim/chip/values/column_sums.h"
-#include "lpusim/chip/values/dot_tiles.h"
-#include "lpusim/chip/values/float_formats.h"
-#include "lpusim/chip/values/float_rows.h"
+#include "lpusim/base/values/column_sums.h"
+#include "lpusim/base/values/dot_tiles.h"
+#include "lpusim/base/values/float_formats.h"
+#include "lpusim/base/values/float_rows.h"
 
 // fp8: a product is a multiple of 2^-18 and at most 448^2 < 2^18, so sums over up to 2^17 lanes are whole
 // numbers of 2^-18 below 2^53: doubles hold every partial sum exactly, in any order.
 //
 // fp16: a product is exact in a double, its sums round. The rounded sum and its largest possible error give
 // an interval; if both ends round to the same fp32, that is the answer. Otherwise the sum is found exactly.
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -262,4 +262,4 @@ void add_wide_sums_fp16(WeightPlane& low, WeightPlane& high, const std::uint8_t*
     });
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

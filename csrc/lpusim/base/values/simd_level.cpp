@@ -1,6 +1,6 @@
-#include "lpusim/chip/values/simd_level.h"
+#include "lpusim/base/values/simd_level.h"
 
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -33,4 +33,4 @@ std::vector<SimdLevel> simd_levels() {
     return levels;
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

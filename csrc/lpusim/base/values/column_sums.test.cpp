@@ -1,4 +1,4 @@
-#include "lpusim/chip/values/column_sums.h"
+#include "lpusim/base/values/column_sums.h"
 
 #include <bit>
 #include <cmath>
@@ -8,9 +8,9 @@
 
 #include "lpusim/base/integers.h"
 #include "lpusim/base/rng.h"
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/float_formats.h"
 
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -361,4 +361,4 @@ TEST_CASE("accumulated fp32 sums round each time, and NaN is canonical") {
     CHECK(total == std::vector<std::int32_t>{bits(0x1p24F), 0x7fc00000, bits(3.5F)});
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

@@ -1,4 +1,4 @@
-#include "lpusim/chip/values/float_rows.h"
+#include "lpusim/base/values/float_rows.h"
 
 #include <bit>
 #include <cmath>
@@ -6,10 +6,9 @@
 #include <vector>
 
 #include "lpusim/base/rng.h"
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/float_formats.h"
 
 using namespace lpusim;
-using namespace lpusim::chip;
 
 TEST_CASE("every fp16 and fp8 is widened alike on every instruction set") {
     std::vector<std::uint8_t> low, high;

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "lpusim/chip/values/simd_level.h"
+#include "lpusim/base/values/simd_level.h"
 
 /// Products of rows with columns, a few of each at a time so that every operand loaded is used several times.
-namespace lpusim::chip {
+namespace lpusim {
 
 /// sums[r * sums_stride + c] = sum over i < depth of a[r * a_stride + i] * w[c * w_stride + i] for a tile of
 /// fixed size. Integers are exact modulo 2^32; doubles round in an unspecified order.
@@ -52,4 +52,4 @@ using FloatTiles = DotTiles<double, float, double>;
 [[nodiscard]] FloatTiles float_tiles_avx2();
 [[nodiscard]] FloatTiles float_tiles_avx512();
 
-} // namespace lpusim::chip
+} // namespace lpusim

@@ -5,7 +5,7 @@
 #include "lpusim/base/integers.h"
 
 /// Sums that are exact until they are read: what an accumulator holds with accumulate="wide".
-namespace lpusim::chip {
+namespace lpusim {
 
 /// A fixed-point number of 128 bits, in units of 2^-48, which every product of two fp16 or two fp8 numbers is
 /// a whole multiple of; and whether NaN or an infinity was added.
@@ -32,4 +32,4 @@ class WideSum {
     bool minus_infinity_ = false;
 };
 
-} // namespace lpusim::chip
+} // namespace lpusim

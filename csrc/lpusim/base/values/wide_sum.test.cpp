@@ -1,4 +1,4 @@
-#include "lpusim/chip/values/wide_sum.h"
+#include "lpusim/base/values/wide_sum.h"
 
 #include <bit>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <limits>
 
-using namespace lpusim::chip;
+using namespace lpusim;
 
 namespace {
 

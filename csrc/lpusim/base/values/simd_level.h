@@ -12,7 +12,7 @@
 #endif
 
 /// Loops that a profile has named exist once for each instruction set and give the same bits on all of them.
-namespace lpusim::chip {
+namespace lpusim {
 
 /// In increasing order: a machine that has one has those before it.
 enum class SimdLevel : std::uint8_t {
@@ -27,4 +27,4 @@ enum class SimdLevel : std::uint8_t {
 /// Every level this machine has, lowest first.
 [[nodiscard]] std::vector<SimdLevel> simd_levels();
 
-} // namespace lpusim::chip
+} // namespace lpusim

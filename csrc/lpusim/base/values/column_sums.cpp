@@ -1,4 +1,4 @@
-#include "lpusim/chip/values/column_sums.h"
+#include "lpusim/base/values/column_sums.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "lpusim/base/integers.h"
-#include "lpusim/chip/values/dot_tiles.h"
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/dot_tiles.h"
+#include "lpusim/base/values/float_formats.h"
 
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -102,4 +102,4 @@ void add_fp32_bits(std::span<std::int32_t> total, std::span<const std::int32_t> 
     }
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

@@ -1,13 +1,13 @@
-#include "lpusim/chip/values/wide_sum.h"
+#include "lpusim/base/values/wide_sum.h"
 
 #include <bit>
 #include <cassert>
 #include <cmath>
 #include <limits>
 
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/float_formats.h"
 
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -84,4 +84,4 @@ float WideSum::to_fp32() const {
     return negative ? -rounded : rounded;
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

@@ -4,16 +4,16 @@
 #include <cmath>
 #include <cstdint>
 
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/float_formats.h"
 
-/// exp, rsqrt and tanh of the VXM in plain double arithmetic: no table, no libm but the square root, which
+/// exp, rsqrt and tanh in plain double arithmetic: no table, no libm but the square root, which
 /// IEEE rounds correctly, no fused multiply-add. So the bits are the same on every platform, and loops over
 /// these functions vectorise.
 ///
 /// The double is within 2^-48 of the true value (relative), and rounded once to the result: at most
 /// 0.500001 ulp in fp32, subnormal results included; in fp16 the correctly rounded result for every input
 /// (tests try all 65,536).
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace detail {
 
@@ -93,4 +93,4 @@ struct ExpParts {
     return fp16_from_fp64(tanh_fp64(static_cast<double>(fp32_from_fp16(x))));
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

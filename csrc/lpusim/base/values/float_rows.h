@@ -2,10 +2,10 @@
 
 #include <cstdint>
 
-#include "lpusim/chip/values/simd_level.h"
+#include "lpusim/base/values/simd_level.h"
 
 /// Passes over rows of numbers around the column sums. The bits are the same at every level.
-namespace lpusim::chip {
+namespace lpusim {
 
 /// Low and high bytes of fp16 numbers, or fp8 numbers, to fp32: exact.
 void widen_fp16(const std::uint8_t* low, const std::uint8_t* high, std::int64_t count, float* out,
@@ -38,4 +38,4 @@ bool round_sums(const double* sums, std::int64_t products, const NumberRange& ro
                 const double* unit, std::int64_t count, float* below, float* above,
                 SimdLevel level = best_simd_level());
 
-} // namespace lpusim::chip
+} // namespace lpusim

@@ -1,12 +1,12 @@
-#include "lpusim/chip/values/weight_plane.h"
+#include "lpusim/base/values/weight_plane.h"
 
 #include <algorithm>
 #include <cassert>
 
 #include "lpusim/base/integers.h"
-#include "lpusim/chip/values/float_rows.h"
+#include "lpusim/base/values/float_rows.h"
 
-namespace lpusim::chip {
+namespace lpusim {
 
 WeightPlane::WeightPlane(std::int64_t lanes)
     : lanes_(lanes), stride_(round_up(lanes, kByteStep)),
@@ -89,4 +89,4 @@ const FloatColumns& WeightPlane::fp16_columns(WeightPlane& high, std::int64_t pa
     return floats_;
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

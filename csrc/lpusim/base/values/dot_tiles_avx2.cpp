@@ -1,9 +1,9 @@
-#include "lpusim/chip/values/dot_tiles.h"
+#include "lpusim/base/values/dot_tiles.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -113,11 +113,11 @@ FloatTiles float_tiles_avx2() {
     return {3, 4, {{float_tile<1, 1>, float_tile<1, 4>}, {float_tile<3, 1>, float_tile<3, 4>}}};
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim
 
 #else
 
-namespace lpusim::chip {
+namespace lpusim {
 
 Int16Tiles int16_tiles_avx2() {
     return int16_tiles_portable();
@@ -127,6 +127,6 @@ FloatTiles float_tiles_avx2() {
     return float_tiles_portable();
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim
 
 #endif

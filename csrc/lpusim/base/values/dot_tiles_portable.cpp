@@ -1,6 +1,6 @@
-#include "lpusim/chip/values/dot_tiles.h"
+#include "lpusim/base/values/dot_tiles.h"
 
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -51,4 +51,4 @@ FloatTiles float_tiles_portable() {
     return {1, 4, {{narrow, wide}, {narrow, wide}}};
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

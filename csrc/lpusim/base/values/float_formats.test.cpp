@@ -1,4 +1,4 @@
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/float_formats.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <limits>
 
-using namespace lpusim::chip;
+using namespace lpusim;
 
 namespace {
 

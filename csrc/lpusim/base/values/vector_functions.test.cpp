@@ -1,4 +1,4 @@
-#include "lpusim/chip/values/vector_functions.h"
+#include "lpusim/base/values/vector_functions.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,6 @@
 #include "lpusim/base/rng.h"
 
 using namespace lpusim;
-using namespace lpusim::chip;
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-namespace lpusim::chip {
+namespace lpusim {
 
 /// Weight columns as fp32, which holds every fp16 and fp8 value, and what bounds the error of sums with them.
 /// A column has `parts` parts, each padded with zeros to a whole number of kDepthStep values.
@@ -62,4 +62,4 @@ class WeightPlane {
     std::shared_ptr<const std::uint8_t> identity_, high_identity_;
 };
 
-} // namespace lpusim::chip
+} // namespace lpusim

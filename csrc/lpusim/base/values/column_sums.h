@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <span>
 
-#include "lpusim/chip/values/simd_level.h"
-#include "lpusim/chip/values/weight_plane.h"
-#include "lpusim/chip/values/wide_sum.h"
+#include "lpusim/base/values/simd_level.h"
+#include "lpusim/base/values/weight_plane.h"
+#include "lpusim/base/values/wide_sum.h"
 
 /// What an MXM plane computes: sums[i * lanes + c] = sum over lanes of activations[i, lane] * weights[lane,
 /// c].
@@ -18,7 +18,7 @@
 ///
 /// The bits are the same at every `level`, which must be one that the machine has. One thread does all.
 /// Cost: rows * lanes^2 multiply-adds, and one pass over the weights after they have changed.
-namespace lpusim::chip {
+namespace lpusim {
 
 /// Exact modulo 2^32, so exact up to 131,071 lanes.
 void column_sums_int8(WeightPlane& weights, const std::uint8_t* activations, std::int64_t rows,
@@ -47,4 +47,4 @@ void add_wrapping(std::span<std::int32_t> total, std::span<const std::int32_t> a
 /// total[i] += added[i], both the bits of an fp32: one rounding, canonical NaN.
 void add_fp32_bits(std::span<std::int32_t> total, std::span<const std::int32_t> added);
 
-} // namespace lpusim::chip
+} // namespace lpusim

@@ -1,12 +1,12 @@
-#include "lpusim/chip/values/float_rows.h"
+#include "lpusim/base/values/float_rows.h"
 
 #include <algorithm>
 #include <bit>
 #include <limits>
 
-#include "lpusim/chip/values/float_formats.h"
+#include "lpusim/base/values/float_formats.h"
 
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -113,4 +113,4 @@ bool round_sums(const double* sums, std::int64_t products, const NumberRange& ro
                                                                           count, below, above);
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim

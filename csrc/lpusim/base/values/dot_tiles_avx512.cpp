@@ -1,4 +1,4 @@
-#include "lpusim/chip/values/dot_tiles.h"
+#include "lpusim/base/values/dot_tiles.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 // GCC 12 takes the "undefined" operands inside its own intrinsics for mistakes (its bug 105593).
@@ -8,7 +8,7 @@
 
 #define LPUSIM_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"
 
-namespace lpusim::chip {
+namespace lpusim {
 
 namespace {
 
@@ -110,12 +110,12 @@ FloatTiles float_tiles_avx512() {
     return {4, 4, {{float_tile<1, 1>, float_tile<1, 4>}, {float_tile<4, 1>, float_tile<4, 4>}}};
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim
 
 #undef LPUSIM_AVX512
 #else
 
-namespace lpusim::chip {
+namespace lpusim {
 
 ByteTiles byte_tiles_avx512() {
     return {};
@@ -125,6 +125,6 @@ FloatTiles float_tiles_avx512() {
     return float_tiles_portable();
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim
 
 #endif

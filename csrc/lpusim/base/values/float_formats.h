@@ -3,13 +3,13 @@
 #include <bit>
 #include <cstdint>
 
-/// The chip's floating-point formats as bits, and conversions between them. fp16 is IEEE binary16. fp8 is OCP
-/// e4m3 ("e4m3fn": no infinities, one NaN magnitude, largest value 448).
+/// Floating-point formats as bits, and conversions between them. fp16 is IEEE binary16. fp8 is OCP e4m3
+/// ("e4m3fn": no infinities, one NaN magnitude, largest value 448).
 ///
 /// Every conversion rounds to nearest even, keeps subnormals and gives the canonical NaN (sign clear). fp16
 /// overflows to infinity. fp8 saturates to +-448, infinities too (the saturating mode of the OCP 8-bit
 /// specification). No libm, no rounding mode, no table; straight-line code that vectorises.
-namespace lpusim::chip {
+namespace lpusim {
 
 inline constexpr std::uint32_t kFp32Nan = 0x7fc00000;
 inline constexpr std::uint16_t kFp16Nan = 0x7e00;
@@ -88,4 +88,4 @@ inline constexpr std::uint8_t kFp8Nan = 0x7f;
     return fp8_from_fp64(static_cast<double>(value));
 }
 
-} // namespace lpusim::chip
+} // namespace lpusim
