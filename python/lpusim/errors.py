@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CapacityError", "ScheduleError"]
+__all__ = ["CapacityError", "DisconnectedError", "ScheduleError"]
 
 
 class CapacityError(RuntimeError):
@@ -24,6 +24,10 @@ class CapacityError(RuntimeError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class DisconnectedError(ValueError):
+    """Chips that work cannot reach each other, so that no timetable exists. The message names them."""
 
 
 class ScheduleError(RuntimeError):

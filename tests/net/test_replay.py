@@ -38,8 +38,10 @@ def replay(timetable, *, memory=None, reduce=None):
 
     `memory[chip][vector]` is what chips hold at first; without it values are not followed.
     """
-    link = timetable.topology.link
-    source, target = (timetable.topology.links[name].tolist() for name in ("source", "target"))
+    source, target, vector_cycles, hop_cycles = (
+        timetable.topology.links[name].tolist()
+        for name in ("source", "target", "vector_cycles", "hop_cycles")
+    )
     transfers = rows_of(timetable.transfers)
     waits = defaultdict(list)
     for row in rows_of(timetable.dependencies):
@@ -94,7 +96,7 @@ def replay(timetable, *, memory=None, reduce=None):
             transfer, key = transfers[index], (index, vector)
             if held_for[link_index] > 0:
                 raise IllegalError("link is held")
-            held_for[link_index] = link.vector_cycles
+            held_for[link_index] = vector_cycles[link_index]
             if not 0 <= vector - transfer["first_vector"] < transfer["vector_count"]:
                 raise IllegalError("no such vector")
             if hop == 0:
@@ -119,7 +121,7 @@ def replay(timetable, *, memory=None, reduce=None):
                 if done != hop or chip != source[link_index]:
                     raise IllegalError("not here")
             place[key] = [-1, -1, -1, None]
-            landing[cycle + link.hop_cycles].append((key, hop, target[link_index], value))
+            landing[cycle + hop_cycles[link_index]].append((key, hop, target[link_index], value))
         cycle += 1
     for index, transfer in enumerate(transfers):
         for vector in range(transfer["first_vector"], transfer["first_vector"] + transfer["vector_count"]):
@@ -140,15 +142,23 @@ def links(draw):
 
 @st.composite
 def topologies(draw, max_chips=9):
-    """A random tree (so that it is connected) with random extra links beside it."""
+    """A random tree (so that it is connected) with random extra links beside it, some with own timings."""
     chips = draw(st.integers(2, max_chips))
     width = st.integers(1, 4)
-    edges = [(draw(st.integers(0, b - 1)), b, draw(width)) for b in range(1, chips)]
+    edges = {(draw(st.integers(0, b - 1)), b): draw(width) for b in range(1, chips)}
     for _ in range(draw(st.integers(0, chips))):
-        a, b = draw(st.integers(0, chips - 1)), draw(st.integers(0, chips - 1))
+        a, b = sorted((draw(st.integers(0, chips - 1)), draw(st.integers(0, chips - 1))))
         if a != b:
-            edges.append((a, b, draw(width)))
-    return net.Topology.from_edges(edges, chips=chips, link=draw(links()))
+            edges[a, b] = draw(width)
+    cables = []
+    for (a, b), count in edges.items():
+        own = {}
+        if draw(st.booleans()):
+            own["vector_cycles"], own["back_vector_cycles"] = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+            own["hop_cycles"] = own["vector_cycles"] + draw(st.integers(0, 12))
+            own["back_hop_cycles"] = own["back_vector_cycles"] + draw(st.integers(0, 12))
+        cables.append(net.Cable(a, b, count, **own))
+    return net.Topology.from_edges(cables, chips=chips, link=draw(links()))
 
 
 @st.composite

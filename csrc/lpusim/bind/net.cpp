@@ -7,7 +7,6 @@
 #include "lpusim/bind/rooms.h"
 #include "lpusim/net/collective.h"
 #include "lpusim/net/verify.h"
-#include "lpusim/net/wiring.h"
 
 namespace lpusim::bind {
 namespace {
@@ -53,58 +52,6 @@ std::vector<Row> to_rows(std::string_view table_name, const std::map<std::string
             rows[i].*(columns[c].member) = values(static_cast<py::ssize_t>(i));
     }
     return rows;
-}
-
-template <class Spec>
-void bind_spec(py::module_& room, const char* name, std::span<const Field<Spec>> fields, const char* doc) {
-    py::class_<Spec> cls(room, name, doc);
-    cls.def(py::init<>());
-    bind_fields<Spec>(cls, fields);
-}
-
-void bind_topology(py::module_& room) {
-    using net::Topology;
-    py::class_<Topology, std::shared_ptr<Topology>>(room, "Topology", "Chips and the links between them.")
-        .def(py::init([](std::string name, std::int64_t chip_count,
-                         const std::vector<std::array<std::int32_t, 3>>& edges, const net::LinkSpec& link) {
-                 std::vector<net::Cable> cables;
-                 cables.reserve(edges.size());
-                 for (const auto& [a, b, links] : edges)
-                     cables.push_back({a, b, links});
-                 return Topology(std::move(name), chip_count, cables, link);
-             }),
-             py::arg("name"), py::arg("chip_count"), py::arg("edges"), py::arg("link"))
-        .def_static("make", &net::make_topology, py::arg("kind"), py::arg("chip_count"), py::arg("link"))
-        .def_static("lpx", &net::make_lpx, py::arg("chip_count"), py::arg("link"), py::arg("wiring"))
-        .def_property_readonly("name", &Topology::name)
-        .def_property_readonly("link", &Topology::link)
-        .def_property_readonly("chip_count", &Topology::chip_count)
-        .def_property_readonly("link_count", &Topology::link_count)
-        .def_property_readonly("directed_link_count", &Topology::directed_link_count)
-        .def_property_readonly("links_per_chip_max", &Topology::links_per_chip_max)
-        .def("diameter", &Topology::diameter, py::call_guard<py::gil_scoped_release>())
-        .def("bisection_links", &Topology::bisection_links, py::call_guard<py::gil_scoped_release>())
-        .def("bisection_bytes_per_s", &Topology::bisection_bytes_per_s,
-             py::call_guard<py::gil_scoped_release>())
-        .def(
-            "distances",
-            [](const Topology& topology, std::int64_t source) {
-                topology.require_chip("source", source);
-                const auto hops = topology.distances(static_cast<std::int32_t>(source));
-                return to_numpy(std::vector<std::int64_t>(hops.begin(), hops.end()));
-            },
-            py::arg("source"))
-        .def(
-            "link_ends",
-            [](const Topology& topology) {
-                std::vector<std::int64_t> from, to;
-                for (const net::Bundle& bundle : topology.bundles()) {
-                    from.insert(from.end(), static_cast<std::size_t>(bundle.width), bundle.from);
-                    to.insert(to.end(), static_cast<std::size_t>(bundle.width), bundle.to);
-                }
-                return py::make_tuple(to_numpy(std::move(from)), to_numpy(std::move(to)));
-            },
-            "Two columns by directed link: the chip it leaves, the chip it enters.");
 }
 
 void bind_timetable(py::module_& room) {
@@ -198,12 +145,10 @@ void bind_collectives(py::module_& room) {
 
 void bind_net(py::module_& core) {
     auto room = core.def_submodule("net", "The fabric: topologies, timetables, collectives.");
-    bind_spec<net::LinkSpec>(room, "LinkSpec", net::link_spec_fields(), "One link in one direction.");
-    bind_spec<net::ReduceCost>(room, "ReduceCost", net::reduce_cost_fields(), "What adding costs a chip.");
-    bind_spec<net::LpxWiring>(room, "LpxWiring", net::lpx_wiring_fields(), "How an LPX system is wired.");
-    room.def("link_from_ps", &net::link_from_ps, py::arg("vector_bytes"), py::arg("vector_ps"),
-             py::arg("hop_ps"), py::arg("clock_hz"));
-    bind_topology(room);
+    bind_net_topology(room);
+    py::class_<net::ReduceCost> reduce_cost(room, "ReduceCost", "What adding costs a chip.");
+    reduce_cost.def(py::init<>());
+    bind_fields<net::ReduceCost>(reduce_cost, net::reduce_cost_fields());
     bind_timetable(room);
     bind_collectives(room);
 }

@@ -75,7 +75,10 @@ WiringCosts::Wiring Fabric::wiring(Group group) const {
         for (const net::Bundle& bundle : topology_->bundles_from(group.first_chip + i)) {
             const std::int32_t to = bundle.to - group.first_chip;
             if (to > i && to < group.chip_count) {
-                result.insert(result.end(), {i, to, bundle.width});
+                const net::LinkTiming& back =
+                    topology_->bundles()[static_cast<std::size_t>(bundle.reverse)].timing;
+                result.insert(result.end(), {i, to, bundle.width, bundle.timing.vector_cycles,
+                                             bundle.timing.hop_cycles, back.vector_cycles, back.hop_cycles});
             }
         }
     }

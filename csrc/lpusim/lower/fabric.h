@@ -42,8 +42,9 @@ class WiringCosts {
 
     [[nodiscard]] const net::LinkSpec& link() const { return link_; }
 
-    /// Chips of a group counted from its first: (from, to, links) for each pair with links, in order.
-    using Wiring = std::vector<std::int32_t>;
+    /// Chips of a group counted from its first: (from, to, links, and the timing of each direction) for each
+    /// pair with links, in order.
+    using Wiring = std::vector<std::int64_t>;
     /// The collective, its size, and what a sum costs.
     using Key = std::tuple<CollectiveKind, std::int64_t, std::int64_t, std::int64_t>;
 

@@ -64,7 +64,7 @@ std::int64_t streamed_bytes(const Blocks& blocks, const Layout& layout) {
 /// link.
 std::int64_t latency_bound_cycles(const Machine& machine, const Blocks& blocks, const Layout& layout,
                                   std::int64_t stage_count) {
-    const std::int64_t hop = machine.fabric->topology().link().hop_cycles;
+    const std::int64_t hop = machine.fabric->topology().fastest().hop_cycles;
     const std::int64_t layers = blocks.count() - 2;
     const std::int64_t sums = layout.tensor_chips > 1 ? 2 * layers * hop : 0;
     return streamed_bytes(blocks, layout) / machine.chip.stream_bytes_per_cycle() + sums +

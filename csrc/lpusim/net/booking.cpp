@@ -71,17 +71,18 @@ Booking::Booking(const Topology& topology, Timetable* record)
 Readiness Booking::send(std::int32_t bundle_index, const Vectors& vectors, const Readiness& ready,
                         std::int64_t period_cycles) {
     const Bundle& bundle = topology_.bundles()[static_cast<std::size_t>(bundle_index)];
-    assert(vectors.vector_count > 0 && period_cycles >= topology_.link().vector_cycles);
+    assert(vectors.vector_count > 0 && period_cycles >= 0);
+    const LinkTiming paced{std::max(period_cycles, bundle.timing.vector_cycles), bundle.timing.hop_cycles};
     const std::int64_t width = std::min<std::int64_t>(bundle.width, vectors.vector_count);
     const std::int64_t earliest =
-        ready.first_cycle + lag_cycles(ready, vectors.vector_count, width, period_cycles);
+        ready.first_cycle + lag_cycles(ready, vectors.vector_count, width, paced.vector_cycles);
     if (bundle.width == 1)
-        return send_on_link(bundle.first_link, 0, 1, vectors, earliest, period_cycles);
+        return send_on_link(bundle.first_link, 0, 1, vectors, earliest, paced);
     std::int32_t& lane = next_lane_[static_cast<std::size_t>(bundle_index)];
-    Readiness sent{.first_cycle = 0, .period_cycles = period_cycles, .width = width};
+    Readiness sent{.first_cycle = 0, .period_cycles = paced.vector_cycles, .width = width};
     for (std::int64_t k = 0; k < width; ++k) {
-        const Readiness part = send_on_link(bundle.first_link + (lane + k) % bundle.width, k, width, vectors,
-                                            earliest, period_cycles);
+        const Readiness part =
+            send_on_link(bundle.first_link + (lane + k) % bundle.width, k, width, vectors, earliest, paced);
         sent.first_cycle = std::max(sent.first_cycle, part.first_cycle);
         sent.last_cycle = std::max(sent.last_cycle, part.last_cycle);
     }
@@ -90,14 +91,14 @@ Readiness Booking::send(std::int32_t bundle_index, const Vectors& vectors, const
 }
 
 Readiness Booking::send_on_link(std::int64_t link, std::int64_t k, std::int64_t width, const Vectors& vectors,
-                                std::int64_t earliest_cycle, std::int64_t period_cycles) {
+                                std::int64_t earliest_cycle, const LinkTiming& timing) {
+    const auto [period_cycles, hop_cycles] = timing;
     std::int64_t& free_cycle = link_free_cycle_[static_cast<std::size_t>(link)];
     const std::int64_t start = std::max(earliest_cycle, free_cycle);
     const std::int64_t count =
         width == 1 ? vectors.vector_count : (vectors.vector_count - k + width - 1) / width;
     const std::int64_t last = start + (count - 1) * period_cycles;
     free_cycle = last + period_cycles;
-    const std::int64_t hop_cycles = topology_.link().hop_cycles;
     last_arrival_cycle_ = std::max(last_arrival_cycle_, last + hop_cycles);
     if (record_ != nullptr) {
         record_->runs.push_back({.transfer = vectors.transfer,

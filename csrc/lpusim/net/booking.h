@@ -47,10 +47,10 @@ class Booking {
     };
 
     /// Sends `vectors` over bundle `bundle` (an index of topology.bundles()) as soon as they are ready and
-    /// the links are free, one vector a link every `period_cycles`, at least vector_cycles. Returns when they
-    /// are in the far chip's memory.
+    /// the links are free, one vector a link every `period_cycles`, or as fast as the link can where that is
+    /// slower. Returns when they are in the far chip's memory.
     Readiness send(std::int32_t bundle, const Vectors& vectors, const Readiness& ready,
-                   std::int64_t period_cycles);
+                   std::int64_t period_cycles = 0);
 
     /// The latest arrival so far.
     [[nodiscard]] std::int64_t last_arrival_cycle() const { return last_arrival_cycle_; }
@@ -58,7 +58,7 @@ class Booking {
   private:
     /// Every width-th vector from the k-th, on one link.
     Readiness send_on_link(std::int64_t link, std::int64_t k, std::int64_t width, const Vectors& vectors,
-                           std::int64_t earliest_cycle, std::int64_t period_cycles);
+                           std::int64_t earliest_cycle, const LinkTiming& timing);
 
     const Topology& topology_;
     Timetable* record_;

@@ -66,12 +66,12 @@ enum class Half : std::uint8_t { both, sum, spread };
     Collective result{.vector_count = vector_count, .algorithm = Algorithm::tree};
     ForestSchedule schedule(topology, forest, ownership.shards, record ? &result.timetable : nullptr);
     if (half != Half::spread) {
-        schedule.sum_inward(pace_of(topology.link(), reduce,
-                                    busiest_fan_in(topology, forest, ownership.shards.vector_count, true)));
+        schedule.sum_inward(
+            pace_of(reduce, busiest_fan_in(topology, forest, ownership.shards.vector_count, true)));
         result.cycles = schedule.last_sum_cycle();
     }
     if (half != Half::sum) {
-        schedule.spread_outward(topology.link().vector_cycles);
+        schedule.spread_outward();
         result.cycles = schedule.last_arrival_cycle();
     }
     return result;
@@ -83,8 +83,7 @@ enum class Half : std::uint8_t { both, sum, spread };
     const Topology& topology = group.topology();
     const Shards buffers = split_evenly(vector_count * group.size(), group.size());
     const Forest forest = grow_forest(group, group.members(), buffers.vector_count);
-    const Pace pace =
-        pace_of(topology.link(), reduce, busiest_fan_in(topology, forest, buffers.vector_count, false));
+    const Pace pace = pace_of(reduce, busiest_fan_in(topology, forest, buffers.vector_count, false));
     Collective result{.vector_count = vector_count, .algorithm = Algorithm::exchange};
     ForestSchedule schedule(topology, forest, buffers, record ? &result.timetable : nullptr);
     schedule.spread_outward(pace.period_cycles);
@@ -94,11 +93,10 @@ enum class Half : std::uint8_t { both, sum, spread };
 
 [[nodiscard]] Collective run_ring(const Group& group, std::int64_t vector_count, const ReduceCost& reduce,
                                   bool record) {
-    const LinkSpec& link = group.topology().link();
     Collective result{.vector_count = vector_count, .algorithm = Algorithm::ring};
     RingSchedule schedule(group, vector_count, record ? &result.timetable : nullptr);
-    schedule.sum(pace_of(link, reduce, schedule.busiest_fan_in()));
-    schedule.copy(link.vector_cycles);
+    schedule.sum(pace_of(reduce, schedule.busiest_fan_in()));
+    schedule.copy();
     result.cycles = schedule.last_arrival_cycle();
     return result;
 }
@@ -120,7 +118,7 @@ enum class Half : std::uint8_t { both, sum, spread };
 /// Cycles that an algorithm cannot beat, found without scheduling it: the hops that some vector must take, or
 /// the slots that the vectors into one chip need.
 [[nodiscard]] std::int64_t bound_cycles(Algorithm algorithm, const Group& group, std::int64_t vector_count) {
-    const LinkSpec& link = group.topology().link();
+    const LinkTiming link = group.topology().fastest();
     const std::int64_t others = group.size() - 1;
     if (algorithm == Algorithm::ring) {
         std::int32_t widest = 0;
@@ -214,7 +212,7 @@ Collective broadcast(const Topology& topology, std::int32_t source, std::span<co
     const Forest forest = grow_forest(group, roots, whole.vector_count);
     Collective result{.vector_count = vector_count, .algorithm = Algorithm::tree};
     ForestSchedule schedule(topology, forest, whole, options.record ? &result.timetable : nullptr);
-    schedule.spread_outward(topology.link().vector_cycles);
+    schedule.spread_outward();
     result.cycles = schedule.last_arrival_cycle();
     return result;
 }
@@ -252,8 +250,7 @@ Collective schedule(const Topology& topology, std::span<const Request> requests,
         Readiness ready{.first_cycle = request.release_cycle, .last_cycle = request.release_cycle};
         std::int64_t hop = 0;
         for (const std::int32_t bundle : find_route(everyone, request.source, request.target, load)) {
-            ready = booking.send(bundle, {static_cast<std::int64_t>(i), hop++, 0, count}, ready,
-                                 topology.link().vector_cycles);
+            ready = booking.send(bundle, {static_cast<std::int64_t>(i), hop++, 0, count}, ready);
             load[at(bundle)] += count;
         }
     }

@@ -19,6 +19,23 @@ constexpr Options kRecord{.algorithm = Algorithm::automatic, .record = true};
     return chips;
 }
 
+/// Chips 0 - 1 - ... - 8, each pair with a timing and a width of its own.
+[[nodiscard]] std::vector<Cable> uneven_row_cables() {
+    std::vector<Cable> cables;
+    for (std::int32_t chip = 0; chip < 8; ++chip) {
+        cables.push_back({.a = chip,
+                          .b = chip + 1,
+                          .links = chip % 3 + 1,
+                          .forward = LinkTiming{20 + 3 * chip, 200 + 10 * chip},
+                          .backward = LinkTiming{31 - chip, 240}});
+    }
+    return cables;
+}
+
+[[nodiscard]] Topology uneven_row() {
+    return {"uneven", 9, uneven_row_cables(), {}};
+}
+
 } // namespace
 
 TEST_CASE("one vector to a neighbour takes one hop, the next one a slot longer") {
@@ -46,6 +63,38 @@ TEST_CASE("from four links into one the relay sends on as fast as one link can")
     // 8 vectors leave chip 0 in 2 slots, chip 1 in 8; the second relay waits until its rows fill.
     CHECK(send_cycles(Topology("in", 3, wide_first, {}), 0, 2, 8 * 320) == 2 * 270 + 7 * 27);
     CHECK(send_cycles(Topology("out", 3, wide_last, {}), 0, 2, 8 * 320) == 2 * 270 + 7 * 27);
+}
+
+TEST_CASE("a link with a timing of its own is slower, and only in the direction given") {
+    const std::vector<Cable> cables{{.a = 0, .b = 1, .links = 2, .forward = LinkTiming{50, 400}},
+                                    {.a = 1, .b = 2}};
+    const Topology row("row", 3, cables, {});
+    // Six vectors, three on each of two links.
+    CHECK(send_cycles(row, 0, 1, 6 * 320) == 400 + 2 * 50);
+    CHECK(send_cycles(row, 1, 0, 6 * 320) == 270 + 2 * 27);
+    // One link of 27 cycles behind two of 50, which bring a vector every 25 cycles: the pair fills a row in
+    // 50, the single link takes 54.
+    CHECK(send_cycles(row, 0, 2, 6 * 320) == 400 + 270 + 5 * 27);
+    CHECK(row.fastest() == LinkTiming{27, 270});
+}
+
+TEST_CASE("chips that are down have no links and are nobody's relay") {
+    const std::vector<Cable> cables{{0, 1}, {1, 2}, {2, 3}, {3, 0}};
+    const Topology ring("ring", 4, cables, {}, {.down_chips = {1}});
+    CHECK(ring.chip_count() == 4);
+    CHECK(ring.link_count() == 2);
+    CHECK(ring.up_chips() == std::vector<std::int32_t>{0, 2, 3});
+    CHECK(ring.distances(0) == std::vector<std::int32_t>{0, -1, 2, 1});
+    CHECK(send_cycles(ring, 0, 2, 320) == 2 * 270);
+    CHECK_THROWS_WITH_AS((void)send(ring, 0, 1, 320),
+                         "target is chip 1 of ring, which is down and takes part in nothing", ValueError);
+    // All chips means all that are up.
+    const Collective sum = all_reduce(ring, {}, 320, {}, kRecord);
+    CHECK(verify(ring, sum.timetable).cycles == 2 * 270);
+    CHECK_THROWS_WITH_AS(Topology("ring", 4, cables, {}, {.down_chips = {1, 3}}),
+                         "the topology is not connected, so no timetable serves all of it: no path from chip "
+                         "0 to chip 2",
+                         DisconnectedError);
 }
 
 TEST_CASE("an all-reduce in a node is a scatter and a gather over direct links") {
@@ -105,8 +154,15 @@ TEST_CASE("the two halves of an all-reduce are not shorter than the whole") {
 TEST_CASE("every recorded timetable is legal and ends when the collective says") {
     const ReduceCost reduce{.first_cycles = 31, .cycles_per_vector = 3};
     const std::vector<Topology> topologies{
-        make_node(8, {}),      make_ring(7, {}), make_quadfour(16, {}), make_quadfour(44, {}),
-        make_quadfour(72, {}), make_lpx(24, {}), make_lpx(261, {})};
+        make_node(8, {}),
+        make_ring(7, {}),
+        make_quadfour(16, {}),
+        make_quadfour(44, {}),
+        make_quadfour(72, {}),
+        make_lpx(24, {}),
+        make_lpx(261, {}),
+        uneven_row(),
+        Topology("holed", 9, uneven_row_cables(), {}, {.down_chips = {8}})};
     for (const Topology& topology : topologies) {
         CAPTURE(topology.name());
         for (const std::int64_t vectors : {1, 5, 100, 1000}) {

@@ -85,10 +85,8 @@ class Search {
 
 Group::Group(const Topology& topology, std::span<const std::int32_t> chips)
     : topology_(&topology), members_(chips.begin(), chips.end()), is_member_(at(topology.chip_count()), 0) {
-    if (members_.empty()) {
-        members_.resize(at(topology.chip_count()));
-        std::iota(members_.begin(), members_.end(), 0);
-    }
+    if (members_.empty())
+        members_ = topology.up_chips();
     for (const std::int32_t chip : members_) {
         topology.require_chip("a chip of the group", chip);
         if (is_member_[at(chip)] != 0) {
@@ -96,8 +94,8 @@ Group::Group(const Topology& topology, std::span<const std::int32_t> chips)
         }
         is_member_[at(chip)] = 1;
     }
-    if (size() == topology.chip_count())
-        return; // A topology is connected.
+    if (members_.size() + topology.down_chips().size() == at(topology.chip_count()))
+        return; // What is up is connected.
     Search search(*this);
     search.from(members_.front(), [](std::int32_t) { return false; });
     relays_ = search.order().size() < members_.size();

@@ -14,7 +14,7 @@ namespace lpusim::net {
 /// do not meet. Where they are not, any chip may pass vectors on.
 class Group {
   public:
-    /// `chips` empty: all chips. Throws ValueError for an unknown chip or one named twice.
+    /// `chips` empty: all that are up. Throws ValueError for a chip that is unknown, down or named twice.
     Group(const Topology& topology, std::span<const std::int32_t> chips);
 
     [[nodiscard]] const Topology& topology() const { return *topology_; }

@@ -28,7 +28,8 @@ class ForestSchedule {
     void sum_inward(const Pace& pace);
 
     /// From roots that hold their shard at cycle 0, or after sum_inward when it is summed.
-    void spread_outward(std::int64_t period_cycles);
+    /// One vector a link every `period_cycles`, or as fast as the link can.
+    void spread_outward(std::int64_t period_cycles = 0);
 
     [[nodiscard]] std::int64_t last_arrival_cycle() const { return booking_.last_arrival_cycle(); }
     /// When the last root has its sum.

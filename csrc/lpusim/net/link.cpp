@@ -8,13 +8,18 @@
 namespace lpusim::net {
 namespace {
 
-constexpr std::array<Field<LinkSpec>, 4> kLinkFields{{
+constexpr std::int64_t kVectorCyclesMax = 1 << 16;
+constexpr std::int64_t kHopCyclesMax = 1 << 30;
+
+constexpr std::array<Field<LinkSpec>, 5> kLinkFields{{
     {"vector_bytes", "bytes", 1, 1 << 20, "payload of one vector; sizes round up to whole vectors",
      &LinkSpec::vector_bytes},
-    {"vector_cycles", "cycles", 1, 1 << 16, "cycles between two vectors on one link in one direction",
-     &LinkSpec::vector_cycles},
-    {"hop_cycles", "cycles", 1, 1 << 30, "from the start of a vector's slot to the vector in the far memory",
-     &LinkSpec::hop_cycles},
+    {"overhead_bytes", "bytes", 0, 1 << 20, "header and check bytes that travel with a vector",
+     &LinkSpec::overhead_bytes},
+    {"vector_cycles", "cycles", 1, kVectorCyclesMax,
+     "cycles between two vectors on one link in one direction", &LinkSpec::vector_cycles},
+    {"hop_cycles", "cycles", 1, kHopCyclesMax,
+     "from the start of a vector's slot to the vector in the far memory", &LinkSpec::hop_cycles},
     {"clock_hz", "Hz", 1, 1e12, "the chip clock whose cycles are counted", &LinkSpec::clock_hz},
 }};
 
@@ -37,10 +42,23 @@ std::span<const Field<ReduceCost>> reduce_cost_fields() {
 
 void validate(const LinkSpec& link) {
     validate_fields("LinkSpec", link, link_spec_fields());
-    if (link.hop_cycles < link.vector_cycles) {
-        throw ValueError(
-            "LinkSpec: hop_cycles must be at least vector_cycles (" + std::to_string(link.vector_cycles) +
-            "), or a vector would arrive before it has left; got " + std::to_string(link.hop_cycles));
+    validate("LinkSpec", link.timing());
+}
+
+void validate(std::string_view what, const LinkTiming& timing) {
+    const auto require = [what](std::string_view field, std::int64_t value, std::int64_t max) {
+        if (value < 1 || value > max) {
+            throw ValueError(std::string(what) + ": " + std::string(field) + " must be from 1 to " +
+                             std::to_string(max) + " cycles, got " + std::to_string(value));
+        }
+    };
+    require("vector_cycles", timing.vector_cycles, kVectorCyclesMax);
+    require("hop_cycles", timing.hop_cycles, kHopCyclesMax);
+    if (timing.hop_cycles < timing.vector_cycles) {
+        throw ValueError(std::string(what) + ": hop_cycles must be at least vector_cycles (" +
+                         std::to_string(timing.vector_cycles) +
+                         "), or a vector would arrive before it has left; got " +
+                         std::to_string(timing.hop_cycles));
     }
 }
 
@@ -65,8 +83,17 @@ LinkSpec link_from_ps(std::int64_t vector_bytes, std::int64_t vector_ps, std::in
 }
 
 double link_bytes_per_s(const LinkSpec& link) {
+    return link_bytes_per_s(link, link.timing());
+}
+
+double link_bytes_per_s(const LinkSpec& link, const LinkTiming& timing) {
     return static_cast<double>(link.vector_bytes) * static_cast<double>(link.clock_hz) /
-           static_cast<double>(link.vector_cycles);
+           static_cast<double>(timing.vector_cycles);
+}
+
+double payload_share(const LinkSpec& link) {
+    return static_cast<double>(link.vector_bytes) /
+           static_cast<double>(link.vector_bytes + link.overhead_bytes);
 }
 
 } // namespace lpusim::net

@@ -31,9 +31,9 @@ void RingSchedule::sum(const Pace& pace) {
         go_round({.index = index, .lead = 0, .adds = true, .pace = pace});
 }
 
-void RingSchedule::copy(std::int64_t period_cycles) {
+void RingSchedule::copy() {
     for (std::int32_t index = 0; index + 1 < group_.size(); ++index)
-        go_round({.index = index, .lead = 1, .adds = false, .pace = {period_cycles, 0}});
+        go_round({.index = index, .lead = 1, .adds = false, .pace = {}});
 }
 
 std::int32_t RingSchedule::member(std::int32_t rank) const {

@@ -21,7 +21,7 @@ class RingSchedule {
     /// Afterwards rank r has the sum of shard r + 1.
     void sum(const Pace& pace);
     /// After sum: every rank gets every shard.
-    void copy(std::int64_t period_cycles);
+    void copy();
 
     [[nodiscard]] std::int64_t last_arrival_cycle() const { return booking_.last_arrival_cycle(); }
 

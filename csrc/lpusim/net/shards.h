@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -27,7 +26,8 @@ struct Shards {
     return shards;
 }
 
-/// How fast summing traffic may come, and how long a sum takes after its last operand.
+/// The least cycles between two vectors of summing traffic on one link, and how long a sum takes after its
+/// last operand.
 struct Pace {
     std::int64_t period_cycles = 0;
     std::int64_t delay_cycles = 0;
@@ -35,9 +35,9 @@ struct Pace {
 
 /// The adder of a chip that `link_count` links feed at once must take one vector of each in a period. Then it
 /// never falls behind, and a sum waits at most for one vector of each link.
-[[nodiscard]] inline Pace pace_of(const LinkSpec& link, const ReduceCost& reduce, std::int64_t link_count) {
+[[nodiscard]] inline Pace pace_of(const ReduceCost& reduce, std::int64_t link_count) {
     const std::int64_t accept_cycles = reduce.cycles_per_vector * link_count;
-    return {std::max(link.vector_cycles, accept_cycles), reduce.first_cycles + accept_cycles};
+    return {accept_cycles, reduce.first_cycles + accept_cycles};
 }
 
 } // namespace lpusim::net

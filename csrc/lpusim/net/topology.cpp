@@ -28,43 +28,102 @@ void check_cable(const Cable& cable, std::int64_t chip_count) {
     }
 }
 
+/// "3" or "3, 4, 5 and 12 more".
+[[nodiscard]] std::string list_text(std::span<const std::int32_t> chips) {
+    constexpr std::size_t kShown = 8;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(chips.size(), kShown); ++i)
+        text += (i == 0 ? "" : ", ") + std::to_string(chips[i]);
+    if (chips.size() > kShown)
+        text += " and " + std::to_string(chips.size() - kShown) + " more";
+    return text;
+}
+
+[[nodiscard]] std::pair<std::int32_t, std::int32_t> ends_of(const Bundle& bundle) {
+    return {bundle.from, bundle.to};
+}
+
+/// Bundles between the same two chips become one. `bundles` is sorted by ends.
+void join_parallel(std::vector<Bundle>& bundles) {
+    std::size_t kept = 0;
+    for (const Bundle& bundle : bundles) {
+        if (kept == 0 || ends_of(bundles[kept - 1]) != ends_of(bundle)) {
+            bundles[kept++] = bundle;
+            continue;
+        }
+        if (bundles[kept - 1].timing != bundle.timing) {
+            throw ValueError("the links from chip " + std::to_string(bundle.from) + " to chip " +
+                             std::to_string(bundle.to) +
+                             " are given twice with different timings; parallel links have one timing");
+        }
+        bundles[kept - 1].width += bundle.width;
+    }
+    bundles.resize(kept);
+}
+
 } // namespace
 
 Topology::Topology(std::string name, std::int64_t chip_count, std::span<const Cable> cables,
-                   const LinkSpec& link, std::int32_t chips_per_node, std::int32_t symmetry_chips)
-    : name_(std::move(name)), link_(link), chips_per_node_(chips_per_node), symmetry_chips_(symmetry_chips) {
+                   const LinkSpec& link, const Arrangement& arrangement)
+    : name_(std::move(name)), link_(link), chips_per_node_(arrangement.chips_per_node),
+      symmetry_chips_(arrangement.symmetry_chips), fastest_(link.timing()),
+      down_chips_(arrangement.down_chips) {
     validate(link);
     if (chip_count < 1 || chip_count > kChipMax) {
         throw ValueError("a topology has 1 to " + std::to_string(kChipMax) + " chips, got " +
                          std::to_string(chip_count));
     }
-    if (chips_per_node < 1) {
-        throw ValueError("chips_per_node must be at least 1, got " + std::to_string(chips_per_node));
+    if (chips_per_node_ < 1) {
+        throw ValueError("chips_per_node must be at least 1, got " + std::to_string(chips_per_node_));
     }
     chip_count_ = static_cast<std::int32_t>(chip_count);
+    take_down_chips();
+    lay_cables(cables);
+    require_connected();
+}
 
+void Topology::take_down_chips() {
+    std::ranges::sort(down_chips_);
+    const auto twice = std::ranges::unique(down_chips_);
+    down_chips_.erase(twice.begin(), twice.end());
+    if (down_chips_.empty())
+        return;
+    for (const std::int32_t chip : {down_chips_.front(), down_chips_.back()}) {
+        if (chip < 0 || chip >= chip_count_) {
+            throw ValueError("a chip that is down must be a chip of " + name_ + ", 0 to " +
+                             std::to_string(chip_count_ - 1) + ", got " + std::to_string(chip));
+        }
+    }
+    if (std::ssize(down_chips_) == chip_count_) {
+        throw DisconnectedError("all " + std::to_string(chip_count_) + " chips of " + name_ +
+                                " are down, so no timetable exists");
+    }
+}
+
+void Topology::lay_cables(std::span<const Cable> cables) {
     std::int64_t links = 0;
     bundles_.reserve(2 * cables.size());
     for (const Cable& cable : cables) {
-        check_cable(cable, chip_count);
+        check_cable(cable, chip_count_);
+        for (const auto& timing : {cable.forward, cable.backward}) {
+            if (timing)
+                validate(cable_text(cable), *timing);
+        }
         links += cable.links;
         if (links > kLinkMax) {
             throw ValueError("a topology has at most " + std::to_string(kLinkMax) + " links");
         }
-        bundles_.push_back({.from = cable.a, .to = cable.b, .width = cable.links});
-        bundles_.push_back({.from = cable.b, .to = cable.a, .width = cable.links});
+        if (!is_up(cable.a) || !is_up(cable.b))
+            continue;
+        Bundle bundle{.from = cable.a, .to = cable.b, .width = cable.links};
+        bundle.timing = cable.forward.value_or(link_.timing());
+        bundles_.push_back(bundle);
+        std::swap(bundle.from, bundle.to);
+        bundle.timing = cable.backward.value_or(link_.timing());
+        bundles_.push_back(bundle);
     }
-    const auto ends = [](const Bundle& bundle) { return std::pair(bundle.from, bundle.to); };
-    std::ranges::sort(bundles_, {}, ends);
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < bundles_.size(); ++i) {
-        if (kept > 0 && ends(bundles_[kept - 1]) == ends(bundles_[i])) {
-            bundles_[kept - 1].width += bundles_[i].width;
-        } else {
-            bundles_[kept++] = bundles_[i];
-        }
-    }
-    bundles_.resize(kept);
+    std::ranges::sort(bundles_, {}, ends_of);
+    join_parallel(bundles_);
 
     first_bundle_.assign(static_cast<std::size_t>(chip_count_) + 1, 0);
     for (Bundle& bundle : bundles_) {
@@ -72,16 +131,36 @@ Topology::Topology(std::string name, std::int64_t chip_count, std::span<const Ca
         ++first_bundle_[static_cast<std::size_t>(bundle.from) + 1];
     }
     std::partial_sum(first_bundle_.begin(), first_bundle_.end(), first_bundle_.begin());
+    if (!bundles_.empty())
+        fastest_ = bundles_.front().timing;
     for (Bundle& bundle : bundles_) {
-        const auto back = std::ranges::lower_bound(bundles_, std::pair(bundle.to, bundle.from), {}, ends);
+        const auto back = std::ranges::lower_bound(bundles_, std::pair(bundle.to, bundle.from), {}, ends_of);
         bundle.reverse = static_cast<std::int32_t>(back - bundles_.begin());
+        fastest_.vector_cycles = std::min(fastest_.vector_cycles, bundle.timing.vector_cycles);
+        fastest_.hop_cycles = std::min(fastest_.hop_cycles, bundle.timing.hop_cycles);
     }
+}
 
-    const std::vector<std::int32_t> reach = distances(0);
-    if (const auto lost = std::ranges::find(reach, -1); lost != reach.end()) {
-        throw ValueError("the topology is not connected: no path from chip 0 to chip " +
-                         std::to_string(lost - reach.begin()));
+void Topology::require_connected() const {
+    const std::vector<std::int32_t> up = up_chips();
+    const std::vector<std::int32_t> hops = distances(up.front());
+    std::vector<std::int32_t> lost = up;
+    std::erase_if(lost, [&](std::int32_t chip) { return hops[static_cast<std::size_t>(chip)] >= 0; });
+    if (!lost.empty()) {
+        throw DisconnectedError("the topology is not connected, so no timetable serves all of it: no path "
+                                "from chip " +
+                                std::to_string(up.front()) + " to chip" + (lost.size() > 1 ? "s " : " ") +
+                                list_text(lost));
     }
+}
+
+std::vector<std::int32_t> Topology::up_chips() const {
+    std::vector<std::int32_t> up;
+    for (std::int32_t chip = 0; chip < chip_count_; ++chip) {
+        if (is_up(chip))
+            up.push_back(chip);
+    }
+    return up;
 }
 
 std::span<const Bundle> Topology::bundles_from(std::int32_t chip) const {
@@ -126,7 +205,7 @@ std::vector<std::int32_t> Topology::distances(std::int32_t source) const {
 
 std::int32_t Topology::diameter() const {
     std::int32_t longest = 0;
-    for (std::int32_t chip = 0; chip < chip_count_; ++chip)
+    for (const std::int32_t chip : up_chips())
         longest = std::max(longest, std::ranges::max(distances(chip)));
     return longest;
 }
@@ -167,6 +246,10 @@ void Topology::require_chip(std::string_view what, std::int64_t chip) const {
     if (chip < 0 || chip >= chip_count_) {
         throw ValueError(std::string(what) + " must be a chip of " + name_ + ", 0 to " +
                          std::to_string(chip_count_ - 1) + ", got " + std::to_string(chip));
+    }
+    if (!is_up(static_cast<std::int32_t>(chip))) {
+        throw ValueError(std::string(what) + " is chip " + std::to_string(chip) + " of " + name_ +
+                         ", which is down and takes part in nothing");
     }
 }
 

@@ -44,6 +44,10 @@ void require_range(std::string_view table, std::size_t row_index, const Row& row
     return run.start_cycle + (vector - run.first_vector) / run.vector_step * run.period_cycles;
 }
 
+[[nodiscard]] std::int64_t last_vector(const Run& run) {
+    return run.first_vector + (run.vector_count - 1) * run.vector_step;
+}
+
 class Verifier {
   public:
     Verifier(const Topology& topology, const Timetable& timetable)
@@ -70,7 +74,7 @@ class Verifier {
         return topology_.bundle_of_link(static_cast<std::int32_t>(run.link));
     }
     [[nodiscard]] std::int64_t arrival_cycle(const Run& run, std::int64_t vector) const {
-        return leave_cycle(run, vector) + topology_.link().hop_cycles;
+        return leave_cycle(run, vector) + bundle_of(run).timing.hop_cycles;
     }
 
     [[nodiscard]] std::string transfer_text(std::size_t index) const {
@@ -112,7 +116,8 @@ class Verifier {
             check(&Run::vector_count, 1, (kValueMax - row.first_vector) / row.vector_step + 1);
             check(&Run::start_cycle, 0, kValueMax);
             // Closer than a vector is long, a run would collide with itself.
-            check(&Run::period_cycles, row.vector_count > 1 ? topology_.link().vector_cycles : 1, kValueMax);
+            check(&Run::period_cycles, row.vector_count > 1 ? bundle_of(row).timing.vector_cycles : 1,
+                  kValueMax);
             check(&Run::vector_count, 1, (kValueMax - row.start_cycle) / row.period_cycles + 1);
         }
         for (std::size_t i = 0; i < timetable_.dependencies.size(); ++i) {
@@ -194,7 +199,7 @@ class Verifier {
         for (const std::size_t carrier : last_hop(index)) {
             count_bytes(run_at(carrier), result_.bytes_received);
             result_.cycles =
-                std::max(result_.cycles, run_at(carrier).last_cycle() + topology_.link().hop_cycles);
+                std::max(result_.cycles, arrival_cycle(run_at(carrier), last_vector(run_at(carrier))));
         }
     }
 
@@ -301,14 +306,16 @@ class Verifier {
             return std::tuple(run_at(index).link, run_at(index).start_cycle, index);
         });
         std::vector<std::size_t> open;
-        std::int64_t link = -1;
+        std::int64_t link = -1, vector_cycles = 0;
         for (const std::size_t index : order_) {
             const Run& run = run_at(index);
-            if (run.link != link)
+            if (run.link != link) {
                 open.clear();
+                vector_cycles = bundle_of(run).timing.vector_cycles;
+            }
             link = run.link;
             std::erase_if(open, [&](std::size_t other) {
-                return run_at(other).last_cycle() + topology_.link().vector_cycles <= run.start_cycle;
+                return run_at(other).last_cycle() + vector_cycles <= run.start_cycle;
             });
             for (const std::size_t other : open)
                 check_pair(other, index);
@@ -317,7 +324,7 @@ class Verifier {
     }
 
     void check_pair(std::size_t a, std::size_t b) const {
-        const std::int64_t vector_cycles = topology_.link().vector_cycles;
+        const std::int64_t vector_cycles = bundle_of(run_at(a)).timing.vector_cycles;
         const auto cycle =
             first_common(cycles_of(run_at(a), vector_cycles), cycles_of(run_at(b), vector_cycles));
         if (cycle) {

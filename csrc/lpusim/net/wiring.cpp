@@ -156,7 +156,8 @@ Topology make_quadfour(std::int64_t chip_count, const LinkSpec& link) {
         }
     }
     return Topology("quadfour-" + std::to_string(chip_count), chip_count, cables, link,
-                    static_cast<std::int32_t>(kChipsPerNode), static_cast<std::int32_t>(kChipsPerNode));
+                    {.chips_per_node = static_cast<std::int32_t>(kChipsPerNode),
+                     .symmetry_chips = static_cast<std::int32_t>(kChipsPerNode)});
 }
 
 Topology make_lpx(std::int64_t chip_count, const LinkSpec& link, const LpxWiring& wiring) {
@@ -181,7 +182,8 @@ Topology make_lpx(std::int64_t chip_count, const LinkSpec& link, const LpxWiring
         }
     }
     return Topology("lpx-" + std::to_string(chip_count), chip_count, cables, link,
-                    static_cast<std::int32_t>(kChipsPerTray), static_cast<std::int32_t>(kChipsPerRack));
+                    {.chips_per_node = static_cast<std::int32_t>(kChipsPerTray),
+                     .symmetry_chips = static_cast<std::int32_t>(kChipsPerRack)});
 }
 
 Topology make_topology(std::string_view kind, std::int64_t chip_count, const LinkSpec& link) {

@@ -131,8 +131,10 @@ TEST_CASE("a graph that cannot be a machine is refused with the chip or link at 
     const auto build = [](std::int64_t chips, std::vector<Cable> cables) {
         (void)Topology("test", chips, cables, {});
     };
-    CHECK_THROWS_WITH_AS(build(3, {{0, 1, 1}}),
-                         "the topology is not connected: no path from chip 0 to chip 2", ValueError);
+    CHECK_THROWS_WITH_AS(
+        build(3, {{0, 1, 1}}),
+        "the topology is not connected, so no timetable serves all of it: no path from chip 0 to chip 2",
+        DisconnectedError);
     CHECK_THROWS_WITH_AS(build(2, {{1, 1, 1}}),
                          "the link from chip 1 to chip 1 is a self loop; a link joins two different chips",
                          ValueError);
@@ -157,6 +159,25 @@ TEST_CASE("cables named twice join, and both directions have their own links") {
     CHECK(pair.bundles()[0].reverse == 1);
     CHECK(pair.bundle_of_link(4).from == 0);
     CHECK(pair.bundle_of_link(5).from == 1);
+}
+
+TEST_CASE("parallel links share one timing, which must be possible") {
+    const auto build = [](std::vector<Cable> cables) { return Topology("pair", 2, cables, {}); };
+    const LinkTiming slow{40, 300};
+    CHECK(build({{0, 1, 2, slow, slow}, {1, 0, 1, slow, slow}}).bundles()[1].timing == slow);
+    CHECK(build({{0, 1, 2, slow, {}}, {1, 0, 1, {}, slow}}).bundles()[1].timing == LinkTiming{27, 270});
+    CHECK_THROWS_WITH_AS((void)build({{0, 1, 2, slow, slow}, {0, 1, 1, {}, {}}}),
+                         "the links from chip 0 to chip 1 are given twice with different timings; parallel "
+                         "links have one timing",
+                         ValueError);
+    CHECK_THROWS_WITH_AS(
+        (void)build({{0, 1, 1, LinkTiming{0, 10}, {}}}),
+        "the link from chip 0 to chip 1: vector_cycles must be from 1 to 65536 cycles, got 0", ValueError);
+    CHECK_THROWS_AS((void)build({{0, 1, 1, {}, LinkTiming{27, 26}}}), ValueError);
+}
+
+TEST_CASE("the payload's share of a packet is the published 97.56 %") {
+    CHECK(payload_share({}) == doctest::Approx(0.9756).epsilon(1e-5)); // 320 / 328.
 }
 
 TEST_CASE("a link given in time becomes whole cycles, rounded up") {

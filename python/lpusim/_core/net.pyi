@@ -9,7 +9,7 @@ import typing
 __all__: list[str] = ['Collective', 'LinkSpec', 'LpxWiring', 'ReduceCost', 'Timetable', 'Topology', 'Verification', 'all_gather', 'all_reduce', 'broadcast', 'link_from_ps', 'reduce_scatter', 'schedule', 'send', 'verify']
 class LinkSpec:
     """
-    One link in one direction.
+    What all links have in common.
     """
     @staticmethod
     def fields() -> list[dict[str, typing.Any]]:
@@ -35,6 +35,14 @@ class LinkSpec:
     def hop_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
+    def overhead_bytes(self) -> int:
+        """
+        header and check bytes that travel with a vector [bytes]
+        """
+    @overhead_bytes.setter
+    def overhead_bytes(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
     def vector_bytes(self) -> int:
         """
         payload of one vector; sizes round up to whole vectors [bytes]
@@ -49,33 +57,6 @@ class LinkSpec:
         """
     @vector_cycles.setter
     def vector_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
-        ...
-class ReduceCost:
-    """
-    What adding costs a chip.
-    """
-    @staticmethod
-    def fields() -> list[dict[str, typing.Any]]:
-        """
-        One dict a field: name, unit, min, max, meaning, integer.
-        """
-    def __init__(self) -> None:
-        ...
-    @property
-    def cycles_per_vector(self) -> int:
-        """
-        between two received vectors the chip can add [cycles]
-        """
-    @cycles_per_vector.setter
-    def cycles_per_vector(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def first_cycles(self) -> int:
-        """
-        from a sum's last operand to the sum ready to leave [cycles]
-        """
-    @first_cycles.setter
-    def first_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
 class LpxWiring:
     """
@@ -130,7 +111,7 @@ class Topology:
     @staticmethod
     def make(kind: str, chip_count: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec) -> Topology:
         ...
-    def __init__(self, name: str, chip_count: typing.SupportsInt | typing.SupportsIndex, edges: collections.abc.Sequence[typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(3)"]], link: LinkSpec) -> None:
+    def __init__(self, name: str, chip_count: typing.SupportsInt | typing.SupportsIndex, cables: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], link: LinkSpec, *, chips_per_node: typing.SupportsInt | typing.SupportsIndex = 1, down_chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = []) -> None:
         ...
     def bisection_bytes_per_s(self) -> float:
         ...
@@ -140,15 +121,21 @@ class Topology:
         ...
     def distances(self, source: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
         ...
-    def link_ends(self) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]]:
+    def links(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
         """
-        Two columns by directed link: the chip it leaves, the chip it enters.
+        Columns by directed link: the chip it leaves, the chip it enters, its slot and its hop.
         """
     @property
     def chip_count(self) -> int:
         ...
     @property
+    def chips_per_node(self) -> int:
+        ...
+    @property
     def directed_link_count(self) -> int:
+        ...
+    @property
+    def down_chips(self) -> list[int]:
         ...
     @property
     def link(self) -> LinkSpec:
@@ -161,6 +148,36 @@ class Topology:
         ...
     @property
     def name(self) -> str:
+        ...
+    @property
+    def symmetry_chips(self) -> int:
+        ...
+class ReduceCost:
+    """
+    What adding costs a chip.
+    """
+    @staticmethod
+    def fields() -> list[dict[str, typing.Any]]:
+        """
+        One dict a field: name, unit, min, max, meaning, integer.
+        """
+    def __init__(self) -> None:
+        ...
+    @property
+    def cycles_per_vector(self) -> int:
+        """
+        between two received vectors the chip can add [cycles]
+        """
+    @cycles_per_vector.setter
+    def cycles_per_vector(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def first_cycles(self) -> int:
+        """
+        from a sum's last operand to the sum ready to leave [cycles]
+        """
+    @first_cycles.setter
+    def first_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
 class Timetable:
     """
