@@ -74,8 +74,10 @@ class Timetable:
 
     Attributes:
         topology: The links that are booked.
-        transfers: `source`, `target`, `first_vector`, `vector_count`, `release_cycle` and `adds` (1: what
-            arrives is added to what is there, 0: it replaces it). Row i is transfer i.
+        transfers: `source`, `target`, `first_vector`, `vector_count`, `release_cycle`,
+            `release_period_cycles` (vector first_vector + i exists at release_cycle + i *
+            release_period_cycles) and `adds` (1: what arrives is added to what is there, 0: it replaces it).
+            Row i is transfer i.
         runs: `transfer`, `hop` (from 0 along the route), `link` (a row of `topology.links`), `first_vector`,
             `vector_step`, `vector_count`, `start_cycle`, `period_cycles`: vector first_vector +
             i * vector_step starts at start_cycle + i * period_cycles.

@@ -102,7 +102,9 @@ def replay(timetable, *, memory=None, reduce=None):
             if hop == 0:
                 if (
                     key in place
-                    or cycle < transfer["release_cycle"]
+                    or cycle
+                    < transfer["release_cycle"]
+                    + (vector - transfer["first_vector"]) * transfer["release_period_cycles"]
                     or source[link_index] != transfer["source"]
                 ):
                     raise IllegalError("not at the source, or not yet")

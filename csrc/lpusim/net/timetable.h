@@ -16,8 +16,9 @@ struct Transfer {
     std::int64_t target = 0;
     std::int64_t first_vector = 0;
     std::int64_t vector_count = 0;
-    /// No vector leaves the source earlier.
+    /// Vector first_vector + i leaves the source no earlier than release_cycle + i * release_period_cycles.
     std::int64_t release_cycle = 0;
+    std::int64_t release_period_cycles = 0;
     /// 1: what arrives is added to what the target holds. 0: it replaces it.
     std::int64_t adds = 0;
 };
@@ -58,12 +59,13 @@ struct Column {
     std::int64_t Row::* member;
 };
 
-inline constexpr std::array<Column<Transfer>, 6> kTransferColumns{{
+inline constexpr std::array<Column<Transfer>, 7> kTransferColumns{{
     {"source", &Transfer::source},
     {"target", &Transfer::target},
     {"first_vector", &Transfer::first_vector},
     {"vector_count", &Transfer::vector_count},
     {"release_cycle", &Transfer::release_cycle},
+    {"release_period_cycles", &Transfer::release_period_cycles},
     {"adds", &Transfer::adds},
 }};
 inline constexpr std::array<Column<Run>, 8> kRunColumns{{

@@ -101,6 +101,7 @@ class Verifier {
             check(&Transfer::first_vector, 0, kValueMax);
             check(&Transfer::vector_count, 1, kValueMax - row.first_vector);
             check(&Transfer::release_cycle, 0, kValueMax);
+            check(&Transfer::release_period_cycles, 0, (kValueMax - row.release_cycle) / row.vector_count);
             check(&Transfer::adds, 0, 1);
         }
         for (std::size_t i = 0; i < timetable_.runs.size(); ++i) {
@@ -270,16 +271,28 @@ class Verifier {
         }
     }
 
-    /// Rules 2 (release) and 3.
-    void check_hops(std::size_t index) {
-        for (const std::size_t leaving : first_hop(index)) {
-            if (run_at(leaving).start_cycle < timetable_.transfers[index].release_cycle) {
-                throw ScheduleError(transfer_text(index) + " leaves at cycle " +
-                                    std::to_string(run_at(leaving).start_cycle) + " on " +
-                                    link_text(run_at(leaving)) + ", before its release at cycle " +
-                                    std::to_string(timetable_.transfers[index].release_cycle));
+    /// Rule 2, release. Leaving and release are both affine, so what holds at a run's ends holds on all of
+    /// it.
+    void check_release(std::size_t index, const Run& leaving) const {
+        const Transfer& transfer = timetable_.transfers[index];
+        for (const std::int64_t i : {std::int64_t{0}, leaving.vector_count - 1}) {
+            const std::int64_t vector = leaving.first_vector + i * leaving.vector_step;
+            const std::int64_t release =
+                transfer.release_cycle + (vector - transfer.first_vector) * transfer.release_period_cycles;
+            const std::int64_t leave = leaving.start_cycle + i * leaving.period_cycles;
+            if (leave < release) {
+                throw ScheduleError("vector " + std::to_string(vector) + " of " + transfer_text(index) +
+                                    " leaves at cycle " + std::to_string(leave) + " on " +
+                                    link_text(leaving) + ", before its release at cycle " +
+                                    std::to_string(release));
             }
         }
+    }
+
+    /// Rules 2 (release) and 3.
+    void check_hops(std::size_t index) {
+        for (const std::size_t leaving : first_hop(index))
+            check_release(index, run_at(leaving));
         const RunSpan runs = runs_of(index);
         for (std::int64_t hop = 1; hop <= run_at(runs.back()).hop; ++hop) {
             for (const std::size_t arriving : hop_of(runs, hop - 1)) {

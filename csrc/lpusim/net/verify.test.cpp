@@ -141,6 +141,21 @@ TEST_CASE("a release and a dependency hold to the cycle") {
     CHECK(error_of(timetable).find("does not arrive where it starts") != std::string::npos);
 }
 
+TEST_CASE("vectors that are made one after the other leave no earlier than each is made") {
+    // Vector i leaves at 5 + 10 i. Made every 10 cycles from 5 each may.
+    Timetable timetable = two_hops();
+    timetable.transfers[0].release_cycle = 5;
+    timetable.transfers[0].release_period_cycles = 10;
+    CHECK(error_of(timetable).empty());
+    // Made every 11 cycles from 4, the third exists at 26, one cycle after it leaves.
+    timetable.transfers[0].release_cycle = 4;
+    timetable.transfers[0].release_period_cycles = 11;
+    CHECK(error_of(timetable) == "vector 2 of transfer 0 (chip 0 to chip 2) leaves at cycle 25 on link 0 "
+                                 "(chip 0 to chip 1), before its release at cycle 26");
+    timetable.transfers[0].release_cycle = 3;
+    CHECK(error_of(timetable).empty());
+}
+
 TEST_CASE("rows that mean nothing are refused by column") {
     Timetable timetable = two_hops();
     timetable.runs[1].link = 4;
