@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 def embedding(spec: ChipSpec, *, tokens: int, entries: int, columns: int, dtype: str = "fp16") -> Program:
     """`out[t] = table[ids[t]]`: input "ids" is int32 `(tokens, 1)`, "table" is `(entries, columns)`.
 
-    An id goes to every lane by a sum over lanes and is the address all slices of the table take as it
-    passes, so all vectors of an entry are read at the same time. A program takes (tokens - 1) x period +
-    depth cycles; the period is 4 on the default chip, bound by the SXM. An id outside the table ends a run
-    with an error.
+    "ids" are whole numbers from 0 to entries - 1; any other ends a run with an error. Bits are kept, of NaN
+    too. A program takes (tokens - 1) x period + depth cycles, whatever the ids.
+
+    An id goes to every lane by a sum over lanes and is the address that slices of the table take as it
+    passes, so all vectors of an entry are read at the same time. Where a table fits a bank (4096 entries on
+    the default chip) that is all: period 4 and depth 299, bound by the SXM. A larger one is spread over banks
+    and slices, as many entries each as the greatest power of two that fits a bank; all of them are read, and
+    the VXM picks the right one by selects. The ALUs are then the bound: period 5 and depth 354 for 49,152 x
+    576 in fp16 (SmolLM2's table), period 10 for 128,256 x 640.
 
     Raises:
-        ValueError: A size below 1, a type other than "int8" and "fp16", or more columns than slices carry.
-        lpusim.CapacityError: More entries than a bank has words (4096 on the default chip), or no SRAM left.
+        ValueError: A size below 1, or a type other than "int8" and "fp16".
+        lpusim.CapacityError: Table and rows need more SRAM slices than there are.
 
     Examples:
         >>> import numpy as np

@@ -74,20 +74,84 @@ def test_an_embedding_reads_the_entries_of_its_ids(spec, tokens, entries, column
     np.testing.assert_array_equal(out, table[ids[:, 0]])
 
 
+def any_rows(entries: int, columns: int, dtype: str) -> np.ndarray:
+    """All bit patterns, of NaN too."""
+    kind, bits = {"int8": ("i1", "u1"), "fp16": ("f2", "u2")}[dtype]
+    return np.arange(entries * columns).astype(bits).view(kind).reshape(entries, columns)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "fp16"])
+@pytest.mark.parametrize(
+    ("spec", "tokens", "entries", "columns"),
+    [
+        (SMALL, 5, 33, 8),  # two banks of one slice
+        (SMALL, 9, 65, 9),  # a second slice
+        (SMALL, 70, 100, 3),  # ids in more than one slice, too
+        (SMALL, 7, 300, 30),
+        (SMALL, 3, 700, 5),
+        (SMALL.replace(vxm_alu_latency_cycles=3), 4, 200, 20),
+        (SMALL.replace(mem_words_per_slice=60), 4, 200, 20),  # banks of 30 words: windows of 16
+        (SMALL.replace(mem_banks_per_slice=4), 4, 300, 20),
+        (FULL, 20, 12_000, 576),
+    ],
+)
+def test_a_table_may_be_spread_over_banks_and_slices(spec, tokens, entries, columns, dtype):
+    table = any_rows(entries, columns, dtype)
+    ids = np.random.default_rng(entries).integers(0, entries, (tokens, 1), dtype=np.int32)
+    ids[:2, 0] = 0, entries - 1
+    program = chip.embedding(spec, tokens=tokens, entries=entries, columns=columns, dtype=dtype)
+    fold, tick = (
+        chip.run(program, spec, {"ids": ids, "table": table}, engine=engine) for engine in ("fold", "tick")
+    )
+    assert fold.cycles == tick.cycles == chip.verify(program, spec).cycles
+    assert fold.outputs["out"].tobytes() == tick.outputs["out"].tobytes() == table[ids[:, 0]].tobytes()
+
+
+def test_every_entry_of_a_spread_table_is_found():
+    table = any_rows(150, 3, "fp16")
+    ids = np.arange(64, dtype=np.int32).reshape(-1, 1)
+    program = chip.embedding(SMALL, tokens=64, entries=150, columns=3)
+    for first in (0, 64, 86):
+        out = chip.run(program, SMALL, {"ids": ids + first, "table": table}).outputs["out"]
+        assert out.tobytes() == table[first : first + 64].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("entries", "columns", "period_max"),
+    [(49_152, 576, 5), (32_000, 1024, 5), (128_256, 640, 10), (151_936, 320, 24)],
+)
+def test_real_vocabularies_fit_a_chip(entries, columns, period_max):
+    cycles = [
+        chip.verify(chip.embedding(FULL, tokens=t, entries=entries, columns=columns), FULL).cycles
+        for t in (100, 200, 300)
+    ]
+    period = (cycles[1] - cycles[0]) // 100
+    assert cycles[2] - cycles[1] == cycles[1] - cycles[0] == 100 * period
+    assert period <= period_max
+
+
+def test_an_id_outside_the_table_ends_a_run():
+    for entries in (4, 33, 150):
+        program = chip.embedding(SMALL, tokens=1, entries=entries, columns=1, dtype="int8")
+        table = np.zeros((entries, 1), np.int8)
+        for wrong in (-1, entries, -(2**31), 2**31 - 1, 65536, -65536):
+            with pytest.raises(lpusim.ScheduleError):
+                chip.run(program, SMALL, {"ids": np.array([[wrong]], np.int32), "table": table})
+
+
 def test_an_embedding_costs_four_cycles_a_token_and_knows_its_limits():
     cycles = [
         chip.verify(chip.embedding(FULL, tokens=t, entries=4096, columns=4096), FULL).cycles
         for t in (1000, 2000)
     ]
     assert cycles[1] - cycles[0] == 4 * 1000
-    with pytest.raises(lpusim.CapacityError, match="4097 vectors in one bank of 4096"):
-        chip.embedding(FULL, tokens=1, entries=4097, columns=1)
+    with pytest.raises(
+        lpusim.CapacityError,
+        match=r"a table of 128256 x 4096 fp16 takes 416 SRAM slices, .* the chip has 88",
+    ):
+        chip.embedding(FULL, tokens=1, entries=128_256, columns=4096)
     with pytest.raises(ValueError, match="int8 or fp16"):
         chip.embedding(FULL, tokens=1, entries=1, columns=1, dtype="fp32")
-    program = chip.embedding(SMALL, tokens=1, entries=4, columns=1, dtype="int8")
-    table = np.zeros((4, 1), np.int8)
-    with pytest.raises(lpusim.ScheduleError):
-        chip.run(program, SMALL, {"ids": np.array([[4]], np.int32), "table": table})
 
 
 @pytest.mark.parametrize("score", ["softmax", "sigmoid"])

@@ -286,55 +286,61 @@ void KernelSchedule::leave_positions() {
     }
 }
 
-Flow KernelSchedule::gather(std::size_t block, const Flow& map, Hemisphere hemisphere) {
+Flow KernelSchedule::gather(std::size_t block, const Flow& map, Hemisphere hemisphere, std::int64_t bank) {
     Block& from = blocks_[block];
     const std::int64_t bank_words = spec_.mem_words_per_slice / spec_.mem_banks_per_slice;
     std::int64_t words = 1;
     for (const TensorLoop& loop : from.loops) {
         words *= loop.count;
     }
-    if (words > bank_words) {
-        throw CapacityError("a gather from " + name_of(from) + " needs its " + std::to_string(words) +
-                                " vectors in one bank of " + std::to_string(bank_words),
-                            words * spec_.lanes(), bank_words * spec_.lanes());
-    }
+    const std::int64_t first_word = bank * bank_words;
+    assert(from.sets == 1 && first_word < words);
+    words = std::min(words - first_word, bank_words);
     const Offsets offsets{0, spec_.mem_map_latency_cycles};
-    for (const Copy& copy : fresh_copies(from, sources_[map.source].position)) {
-        if (copy.hemisphere != hemisphere) {
-            continue;
-        }
-        Source& maker = sources_[map.source];
-        const Reach slices = reach(from, copy);
-        const Direction direction = maker.position < slices.west ? Direction::East : Direction::West;
-        const std::int64_t first = direction == Direction::East ? slices.west : slices.east;
-        const std::int64_t last = direction == Direction::East ? slices.east : slices.west;
-        const std::int64_t key = stream_key(direction, maker.position, map.cycle);
-        Source source;
-        source.position = first;
-        source.cycle = key + hops_along(direction, first) + offsets.access + spec_.mem_read_latency_cycles;
-        source.levels = map.levels;
-        source.streams = from.set_slices;
-        source.bound = direction;
-        const std::vector<SetAccess> sets{{copy.slice, key, 0, map.levels}};
-        const auto stream = find_route(maker, last);
-        if (!stream || !slices_free(from, copy, direction, sets, offsets)) {
-            continue;
-        }
-        keep(from, copy);
-        take_slices(from, copy, direction, sets, offsets);
-        take_route(maker, *stream, last);
-        SliceRange range;
-        range.count = from.set_slices;
-        range.stream_stride = 1;
-        range.follow = direction;
-        MemAccess access;
-        access.read = MemRead{0, {}, AddressMap{*stream, words}};
-        source.drives = {{emit({Unit::Mem, copy.hemisphere, copy.slice},
-                               key + hops_along(direction, mem_position(spec_, copy.hemisphere, copy.slice)),
-                               access, map.levels, from.set_slices > 1 ? range : SliceRange{})}};
-        return add_source(std::move(source), from.dtype);
+    const bool fresh = from.copies.empty();
+    const std::optional<Copy> copy = fresh ? room(from, hemisphere) : from.copies.front();
+    if (!copy) {
+        const std::int64_t left =
+            spec_.mem_slices_per_hemisphere - slices_used_[static_cast<std::size_t>(hemisphere)];
+        const std::int64_t slice_bytes = spec_.mem_words_per_slice * spec_.lanes();
+        throw CapacityError("a part of " + name_of(from) + " needs " + std::to_string(from.set_slices) +
+                                " SRAM slices side by side; a hemisphere has " + std::to_string(left) +
+                                " left",
+                            from.set_slices * slice_bytes, left * slice_bytes);
     }
-    throw NoRoom("no slices and streams are free to gather from " + name_of(from));
+    assert(copy->hemisphere == hemisphere);
+    Source& maker = sources_[map.source];
+    const Reach slices = reach(from, *copy);
+    const Direction direction = maker.position < slices.west ? Direction::East : Direction::West;
+    const std::int64_t first = direction == Direction::East ? slices.west : slices.east;
+    const std::int64_t last = direction == Direction::East ? slices.east : slices.west;
+    const std::int64_t key = stream_key(direction, maker.position, map.cycle);
+    Source source;
+    source.position = first;
+    source.cycle = key + hops_along(direction, first) + offsets.access + spec_.mem_read_latency_cycles;
+    source.levels = map.levels;
+    source.streams = from.set_slices;
+    source.bound = direction;
+    const std::vector<SetAccess> sets{{copy->slice, key, first_word, map.levels}};
+    const auto stream = find_route(maker, last);
+    if (!stream || !slices_free(from, *copy, direction, sets, offsets)) {
+        throw NoRoom("no slices and streams are free to gather from " + name_of(from));
+    }
+    if (fresh) {
+        keep(from, *copy);
+    }
+    take_slices(from, *copy, direction, sets, offsets);
+    take_route(maker, *stream, last);
+    SliceRange range;
+    range.count = from.set_slices;
+    range.stream_stride = 1;
+    range.follow = direction;
+    MemAccess access;
+    access.read = MemRead{first_word, {}, AddressMap{*stream, words}};
+    source.drives = {{emit({Unit::Mem, copy->hemisphere, copy->slice},
+                           key + hops_along(direction, mem_position(spec_, copy->hemisphere, copy->slice)),
+                           access, map.levels, from.set_slices > 1 ? range : SliceRange{})}};
+    return add_source(std::move(source), from.dtype);
 }
 
 bool KernelSchedule::try_write(Block& block, const Copy& copy, bool fresh, const Flow& flow,

@@ -57,6 +57,27 @@ Flow KernelSchedule::part(Flow flow, std::int64_t cycles, std::vector<Level> lev
     return flow;
 }
 
+Flow KernelSchedule::byte_plane(Flow flow, std::int64_t plane) {
+    flow.dtype = DType::Int8;
+    flow.streams = 1;
+    flow.plane += plane;
+    return flow;
+}
+
+Flow KernelSchedule::beside(const std::vector<Flow>& results, DType dtype) {
+    const Source& first = sources_[results.front().source];
+    Source together{first.position, first.cycle, first.levels, 0};
+    for (const Flow& result : results) {
+        const Source& source = sources_[result.source];
+        assert(source.alu && !source.routed && source.cycle == together.cycle);
+        for (const Source::Drive& drive : source.drives) {
+            together.drives.push_back({drive.run, together.streams + drive.plane});
+        }
+        together.streams += source.streams;
+    }
+    return add_source(std::move(together), dtype);
+}
+
 std::size_t KernelSchedule::emit(QueueId queue, std::int64_t issue, const Instruction& instruction,
                                  std::vector<Level> levels, SliceRange slices) {
     program_.runs.push_back({queue, issue, instruction, std::move(levels), slices});
@@ -165,7 +186,9 @@ VxmOperand KernelSchedule::operand(const Operand& value, [[maybe_unused]] const 
     if (source.alu) {
         return VxmChain{*source.alu};
     }
-    return VxmStream{route(flow, vxm_position(spec_))};
+    StreamRef first = route(flow, vxm_position(spec_));
+    first.stream += flow.plane;
+    return VxmStream{first};
 }
 
 Flow KernelSchedule::vxm(VxmOp op, const std::vector<Operand>& operands, std::optional<DType> result) {

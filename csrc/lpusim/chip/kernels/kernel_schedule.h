@@ -50,6 +50,7 @@ struct Flow {
     std::vector<Level> levels;
     DType dtype = DType::Int8;
     std::int64_t streams = 1;
+    std::int64_t plane = 0; ///< of the source's streams, the first that this is
 };
 
 /// Of a VXM operation: values, or one number on every lane.
@@ -100,9 +101,10 @@ class KernelSchedule {
     [[nodiscard]] Flow read(std::size_t block, std::int64_t position, std::int64_t cycle,
                             const std::vector<Level>& levels, std::int64_t first_word = 0);
     /// A vector of the block for each of `map`, whose first lanes say, superlane by superlane, which one: the
-    /// low two bytes of an int32 below the block's vectors, which must fit in a bank of slices in
-    /// `hemisphere`. The map passes the block's slices on its way, and the vectors go on in its direction.
-    [[nodiscard]] Flow gather(std::size_t block, const Flow& map, Hemisphere hemisphere);
+    /// low two bytes are an address in `bank` of slices in `hemisphere`, which hold the block from their
+    /// first word on. The map passes the block's slices on its way, and the vectors go on in its direction.
+    [[nodiscard]] Flow gather(std::size_t block, const Flow& map, Hemisphere hemisphere,
+                              std::int64_t bank = 0);
     /// Writes a flow into a block: one vector after the other, or along `strides`, one for each level.
     void write(std::size_t block, const Flow& flow, std::vector<std::int64_t> strides = {},
                std::int64_t first_word = 0);
@@ -112,6 +114,11 @@ class KernelSchedule {
     [[nodiscard]] std::int64_t arrival(const Flow& flow, std::int64_t position) const;
     /// The vectors of a flow from `cycles` later on along other levels: some of those that it has.
     [[nodiscard]] static Flow part(Flow flow, std::int64_t cycles, std::vector<Level> levels);
+
+    /// Byte plane `plane` of a flow from a stream.
+    [[nodiscard]] static Flow byte_plane(Flow flow, std::int64_t plane);
+    /// Results of ALUs that are there in the same cycles as one flow: what they drive is side by side.
+    [[nodiscard]] Flow beside(const std::vector<Flow>& results, DType dtype);
 
     /// One operation, on all vectors of its operands (which arrive together), typed by the first of them.
     [[nodiscard]] Flow vxm(VxmOp op, const std::vector<Operand>& operands, std::optional<DType> result = {});

@@ -31,18 +31,23 @@ enum class RopePairing : std::uint8_t { Interleaved, Halves };
                            std::int64_t head_columns, RopePairing pairing);
 
 /// out[t] = table[ids[t]]: inputs "ids" (int32, tokens x 1) and "table" (int8 or fp16, entries x columns),
-/// output "out" (tokens x columns). An id outside the table is a data error of the run.
-///
-/// The id goes to every lane (see reduce_lanes), which is the address every slice of the table takes from the
-/// stream as it passes; all v = ceil(columns / lanes) vectors of an entry are read at the same time, each
-/// from slices of its own, half of them in either hemisphere, and written further out:
+/// output "out" (tokens x columns), every bit pattern as it is. An id outside the table is a data error of
+/// the run. Time does not depend on the ids:
 ///
 ///     (tokens - 1) * period + depth
 ///
-/// with a period of 4 on the first-generation chip, whose SXMs move 68 planes a token on 28 queues. Limits: a
-/// table of at most mem_words_per_slice / mem_banks_per_slice entries (an address window lies in one bank:
-/// 4096), and entries whose table and output planes find slices side by side (fp16 on that chip: 18 vectors
-/// of 320). Larger tables are split by the caller.
+/// A table that fits a bank (mem_words_per_slice / mem_banks_per_slice entries: 4096 on the first-generation
+/// chip) has v = ceil(columns / lanes) vectors an entry, each in slices of its own, half of them in either
+/// hemisphere. The id goes to every lane (see reduce_lanes), which is the address every slice of the table
+/// takes from the stream as it passes; what it reads is written further out. Period 4 on that chip, whose
+/// SXMs move 68 planes a token on 28 queues.
+///
+/// A larger table is spread over banks and slices, a window of 2^n entries each (4096 there): all windows are
+/// read at the id modulo 2^n, and the VXM picks one of w windows with w - 1 selects for each four byte
+/// planes, and some operations for each round of windows that are read in the same cycle. So the ALUs are the
+/// bound: period 5 for 49,152 x 576 in fp16 (69 operations on 16 ALUs), 10 for 128,256 x 640.
+///
+/// Throws CapacityError where table and rows need more slices than there are.
 [[nodiscard]] Program embedding(const ChipSpec& spec, std::int64_t tokens, std::int64_t entries,
                                 std::int64_t columns, DType dtype);
 
