@@ -12,6 +12,7 @@
 #include "lpusim/base/values/simd_level.h"
 #include "lpusim/chip/fold/fold.h"
 #include "lpusim/chip/kernels/kernels.h"
+#include "lpusim/chip/kernels/kernels_move.h"
 #include "lpusim/chip/kernels/layout.h"
 #include "lpusim/chip/proof/verify.h"
 #include "lpusim/chip/text/text.h"
@@ -132,6 +133,20 @@ void fold_experts(benchmark::State& state) {
     time_fold(state, program, spec, run);
 }
 BENCHMARK(fold_experts)->ArgName("slots")->Arg(8)->Arg(512)->Unit(benchmark::kMicrosecond);
+
+/// A gather, a permute, a transpose and a scatter each cycle: runs for each diagonal of each bank.
+void fold_transpose(benchmark::State& state) {
+    const chip::ChipSpec spec;
+    const std::int64_t side = state.range(0);
+    const chip::Program program = chip::transpose(spec, side, side);
+    const chip::Run run = chip::fold(program, spec, {}, false);
+    if (run.error || run.cycles != chip::plan_transpose(spec, side, side).cycles) {
+        state.SkipWithError("wrong answer, so the time is meaningless");
+        return;
+    }
+    time_fold(state, program, spec, run);
+}
+BENCHMARK(fold_transpose)->ArgName("side")->Arg(320)->Arg(1280)->Arg(5120)->Unit(benchmark::kMicrosecond);
 
 /// Every plane loads a tile, installs it, takes a vector and stores the sums, 256 tiles a turn: ten runs a
 /// plane. Ten streams carry 32 * 10 weight columns in 32 cycles, the next cycle installs.

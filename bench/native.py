@@ -23,7 +23,13 @@ def budgets() -> list[tuple[str, str, str, str, float]]:
     sgemm = sgemm_macs_per_s()
     products = sgemm * (2.0 if flags & {"avx512_vnni", "avx_vnni"} else 1.0)
     return [
-        (r"fold_(repeat_stretched|matrix_product|vector_matrix|experts).*", "item", "ns/piece", "<=", 200),
+        (
+            r"fold_(repeat_stretched|matrix_product|vector_matrix|experts|transpose).*",
+            "item",
+            "ns/piece",
+            "<=",
+            200,
+        ),
         (r"fold_repeat_stretched.*", "chip_cycles/s", "cycle/s", ">=", 1e9),
         # As many runs whatever the size, so a small product's rate is its size over a fixed time.
         (r"fold_vector_matrix/side:12800", "chip_cycles/s", "cycle/s", ">=", 1e8),

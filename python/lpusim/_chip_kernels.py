@@ -231,3 +231,49 @@ def softmax(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> 
         [[0.25, 0.25, 0.25, 0.25]]
     """
     return _build(_core.chip.softmax, spec, rows, columns, dtype)
+
+
+def row_sum(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> Program:
+    """The sum of each row: `x` is `(rows, columns)`, `out` is `(rows, 1)`.
+
+    "int32" adds modulo 2**32; "fp16" and "fp32" add in fp32, which `out` is: the vectors of a row in order,
+    lane by lane, on one ALU, then the lanes in one trip through the SXM for each factor of the lane count
+    (fours first, then primes): `lanes / f` lanes apart, then `lanes / f / g` and so on, by pairs.
+
+    A program takes (ceil(rows / ways) - 1) x period + depth cycles with 1 or 2 ways. On the default chip
+    depth is 285 for rows of one vector and 285 + v for v of them, most of it four trips from the VXM to an
+    SXM and back; a row costs 4 cycles, bound by the SXM queues, or v / 2 where that is more.
+
+    Raises:
+        ValueError: A size below 1, another type, or a chip with too few SXM queues.
+        lpusim.CapacityError: The rows do not fit in SRAM.
+
+    Examples:
+        >>> import numpy as np
+        >>> from lpusim import chip
+        >>> spec = chip.ChipSpec()
+        >>> program = chip.row_sum(spec, rows=2, columns=500, dtype="int32")
+        >>> x = np.arange(1000, dtype=np.int32).reshape(2, 500)
+        >>> chip.run(program, spec, {"x": x}).outputs["out"].tolist()
+        [[124750], [374750]]
+    """
+    return _build(_core.chip.row_sum, spec, rows, columns, dtype)
+
+
+def row_max(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> Program:
+    """The greatest element of each row, NaN if there is one. Shapes, types, cycles and errors as `row_sum`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from lpusim import chip
+        >>> spec = chip.ChipSpec()
+        >>> x = -np.arange(1, 5, dtype=np.float16).reshape(2, 2)
+        >>> chip.run(chip.row_max(spec, rows=2, columns=2), spec, {"x": x}).outputs["out"].tolist()
+        [[-1.0], [-3.0]]
+    """
+    return _build(_core.chip.row_max, spec, rows, columns, dtype)
+
+
+def row_min(spec: ChipSpec, *, rows: int, columns: int, dtype: str = "fp16") -> Program:
+    """The least element of each row, NaN if there is one. Shapes, types, cycles and errors as `row_sum`."""
+    return _build(_core.chip.row_min, spec, rows, columns, dtype)

@@ -33,8 +33,20 @@ from numpy.typing import NDArray
 from lpusim import _core
 from lpusim._arguments import whole_number
 from lpusim._chip_attention import AttentionPlan, attention, kv_append, plan_attention
-from lpusim._chip_kernels import gelu, layernorm, pointwise, rmsnorm, silu, softmax, swiglu
+from lpusim._chip_kernels import (
+    gelu,
+    layernorm,
+    pointwise,
+    rmsnorm,
+    row_max,
+    row_min,
+    row_sum,
+    silu,
+    softmax,
+    swiglu,
+)
 from lpusim._chip_model_kernels import embedding, rope, rope_tables, top_k_gate
+from lpusim._chip_moves import TransposeCost, transpose, transpose_cost
 from lpusim._chip_products import (
     ProductCost,
     expert_gemm,
@@ -77,6 +89,7 @@ __all__ = [
     "ResourceUse",
     "Run",
     "Tensor",
+    "TransposeCost",
     "VectorCount",
     "Verification",
     "assemble",
@@ -104,11 +117,16 @@ __all__ = [
     "rmsnorm",
     "rope",
     "rope_tables",
+    "row_max",
+    "row_min",
+    "row_sum",
     "run",
     "silu",
     "softmax",
     "swiglu",
     "top_k_gate",
+    "transpose",
+    "transpose_cost",
     "verify",
 ]
 

@@ -116,7 +116,49 @@ def test_softmax_equals_numpy_in_the_stated_order(spec, rows, columns, dtype):
     np.testing.assert_allclose(sums, 1, atol=1e-5 if dtype == "fp32" else columns * 2.0**-12)
 
 
-@pytest.mark.parametrize("kernel", [chip.rmsnorm, chip.layernorm, chip.softmax])
+@pytest.mark.parametrize(("spec", "rows", "columns", "dtype"), SHAPES)
+def test_a_row_sum_equals_numpy_in_the_stated_order(spec, rows, columns, dtype):
+    x, _, _ = random_rows(rows, columns, dtype)
+    sums = [reduce_row(wide, spec.lanes, np.add)[0] for wide in x.astype(np.float32)]
+    program = chip.row_sum(spec, rows=rows, columns=columns, dtype=dtype)
+    check(program, spec, {"x": x}, np.array(sums, np.float32).reshape(rows, 1), "fp32")
+
+
+@pytest.mark.parametrize(("spec", "rows", "columns", "dtype"), SHAPES)
+@pytest.mark.parametrize(("kernel", "expected"), [(chip.row_max, np.max), (chip.row_min, np.min)])
+def test_the_greatest_and_least_of_a_row_are_numpys(spec, rows, columns, dtype, kernel, expected):
+    """All of one sign, so that padding taken for a number would win."""
+    x, _, _ = random_rows(rows, columns, dtype)
+    x = -np.abs(x) - 1 if kernel is chip.row_max else np.abs(x) + 1
+    program = kernel(spec, rows=rows, columns=columns, dtype=dtype)
+    check(program, spec, {"x": x}, expected(x, axis=1, keepdims=True), "fp32")
+
+
+@pytest.mark.parametrize(("spec", "columns"), [(SMALL, 1), (SMALL, 12), (SMALL, 29), (FULL, 700)])
+def test_integer_rows_are_reduced_exactly(spec, columns):
+    x = np.random.default_rng(columns).integers(-(2**31), 2**31, (5, columns), np.int32)
+    x[0] = -(2**31)
+    for kernel, expected in (
+        (chip.row_sum, x.sum(axis=1, dtype=np.int32)),
+        (chip.row_max, x.max(axis=1)),
+        (chip.row_min, x.min(axis=1)),
+    ):
+        program = kernel(spec, rows=5, columns=columns, dtype="int32")
+        for engine in ("fold", "tick"):
+            out = chip.run(program, spec, {"x": x}, engine=engine).outputs["out"]
+            np.testing.assert_array_equal(out[:, 0], expected)
+
+
+def test_one_nan_makes_the_greatest_of_its_row_nan():
+    x = np.zeros((2, 13), np.float16)
+    x[1, 12] = np.nan
+    program = chip.row_max(SMALL, rows=2, columns=13)
+    out = chip.run(program, SMALL, {"x": x}).outputs["out"]
+    assert out[0, 0] == 0
+    assert np.isnan(out[1, 0])
+
+
+@pytest.mark.parametrize("kernel", [chip.rmsnorm, chip.layernorm, chip.softmax, chip.row_sum])
 def test_rows_beyond_the_first_cost_one_period_each(kernel):
     """(ceil(rows / ways) - 1) x period + depth: equal steps while rows are many."""
     cycles = [chip.verify(kernel(FULL, rows=r, columns=1000), FULL).cycles for r in (600, 800, 1000)]
@@ -134,6 +176,8 @@ def test_bad_sizes_types_and_chips_are_refused():
         chip.softmax(FULL, rows=0, columns=1)
     with pytest.raises(ValueError, match="softmax is for fp16 and fp32, not int8"):
         chip.softmax(FULL, rows=1, columns=1, dtype="int8")
+    with pytest.raises(ValueError, match="int32, fp16 and fp32, not in int8"):
+        chip.row_sum(FULL, rows=1, columns=1, dtype="int8")
     with pytest.raises(ValueError, match="needs 8 SXM queues a hemisphere; there are 4"):
         chip.rmsnorm(SMALL.replace(sxm_queues_per_hemisphere=4), rows=1, columns=1)
     with pytest.raises(lpusim.CapacityError, match="SRAM"):

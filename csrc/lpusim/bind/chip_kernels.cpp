@@ -10,6 +10,7 @@
 #include "lpusim/base/errors.h"
 #include "lpusim/bind/chip_kernels.h"
 #include "lpusim/chip/kernels/kernels_model.h"
+#include "lpusim/chip/kernels/kernels_move.h"
 #include "lpusim/chip/kernels/kernels_rows.h"
 #include "lpusim/chip/kernels/kernels_vector.h"
 #include "lpusim/chip/text/names.h"
@@ -68,6 +69,12 @@ chip::Program activation(const chip::ChipSpec& spec, std::int64_t rows, std::int
     return chip::activation(spec, kind, rows, columns, dtype_of(dtype));
 }
 
+template <chip::RowReduction reduction>
+chip::Program reduced(const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns,
+                      const std::string& dtype) {
+    return chip::reduce_rows(spec, rows, columns, dtype_of(dtype), reduction);
+}
+
 } // namespace
 
 void bind_chip_kernels(py::module_& room) {
@@ -92,6 +99,18 @@ void bind_chip_kernels(py::module_& room) {
     matrix("softmax",
            [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns, const std::string& dtype) {
                return chip::softmax(spec, rows, columns, dtype_of(dtype));
+           });
+    matrix("row_sum", &reduced<chip::RowReduction::Sum>);
+    matrix("row_max", &reduced<chip::RowReduction::Max>);
+    matrix("row_min", &reduced<chip::RowReduction::Min>);
+    matrix("transpose",
+           [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns, const std::string& dtype) {
+               return chip::transpose(spec, rows, columns, dtype_of(dtype));
+           });
+    matrix("transpose_cost",
+           [](const chip::ChipSpec& spec, std::int64_t rows, std::int64_t columns, const std::string& dtype) {
+               const chip::TransposePlan plan = chip::plan_transpose(spec, rows, columns, dtype_of(dtype));
+               return std::tuple(plan.cycles, plan.steps, plan.sxm_cycles);
            });
     room.def(
         "embedding",

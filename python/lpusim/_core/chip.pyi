@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ChipSpec', 'FinishedRun', 'LaneMap', 'Program', 'Tensor', 'attention', 'embedding', 'exact_matmul', 'expert_gemm', 'expert_gemm_cost', 'fp32_from_fp8', 'fp8_from_fp32', 'gelu', 'gemm', 'gemm_cost', 'gemm_resident', 'gemm_resident_cost', 'gemv_chain', 'gemv_chain_cost', 'kv_append', 'layernorm', 'lint', 'plan_attention', 'pointwise', 'pointwise_add', 'rmsnorm', 'rope', 'rope_vector_columns', 'run', 'silu', 'softmax', 'stream_paths', 'swiglu', 'timeline', 'top_k_gate', 'vector_function', 'verify']
+__all__: list[str] = ['ChipSpec', 'FinishedRun', 'LaneMap', 'Program', 'Tensor', 'attention', 'embedding', 'exact_matmul', 'expert_gemm', 'expert_gemm_cost', 'fp32_from_fp8', 'fp8_from_fp32', 'gelu', 'gemm', 'gemm_cost', 'gemm_resident', 'gemm_resident_cost', 'gemv_chain', 'gemv_chain_cost', 'kv_append', 'layernorm', 'lint', 'plan_attention', 'pointwise', 'pointwise_add', 'rmsnorm', 'rope', 'rope_vector_columns', 'row_max', 'row_min', 'row_sum', 'run', 'silu', 'softmax', 'stream_paths', 'swiglu', 'timeline', 'top_k_gate', 'transpose', 'transpose_cost', 'vector_function', 'verify']
 class ChipSpec:
     """
     Geometry, clock and latencies of one chip.
@@ -512,6 +512,12 @@ def rope(spec: ChipSpec, *, rows: typing.SupportsInt | typing.SupportsIndex, hea
     ...
 def rope_vector_columns(spec: ChipSpec, head_columns: typing.SupportsInt | typing.SupportsIndex) -> int:
     ...
+def row_max(spec: ChipSpec, *, rows: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, dtype: str) -> Program:
+    ...
+def row_min(spec: ChipSpec, *, rows: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, dtype: str) -> Program:
+    ...
+def row_sum(spec: ChipSpec, *, rows: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, dtype: str) -> Program:
+    ...
 def run(program: Program, spec: ChipSpec, *, inputs: collections.abc.Sequence[tuple[str, typing.Annotated[numpy.typing.ArrayLike, numpy.uint8]]], engine: str, values: bool, progress: typing.Any = None) -> FinishedRun:
     """
     Runs a program; raises ScheduleError with the first broken rule.
@@ -531,6 +537,10 @@ def timeline(program: Program, spec: ChipSpec, spans_max: typing.SupportsInt | t
     When queues work and who feeds whom, as columns for a timeline.
     """
 def top_k_gate(spec: ChipSpec, *, tokens: typing.SupportsInt | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex, chosen: typing.SupportsInt | typing.SupportsIndex, sigmoid: bool) -> Program:
+    ...
+def transpose(spec: ChipSpec, *, rows: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, dtype: str) -> Program:
+    ...
+def transpose_cost(spec: ChipSpec, *, rows: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, dtype: str) -> tuple[int, int, int]:
     ...
 @typing.overload
 def vector_function(name: str, x: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:

@@ -34,4 +34,13 @@ namespace lpusim::chip {
 /// out[r] = e * (1 / sum(e)) with e = exp(x[r] - max(x[r])), where 1 / s is rsqrt(s)^2; input "x".
 [[nodiscard]] Program softmax(const ChipSpec& spec, std::int64_t rows, std::int64_t columns, DType dtype);
 
+/// What is left of a row.
+enum class RowReduction : std::uint8_t { Sum, Max, Min };
+
+/// out[r] = all elements of x[r] combined, one number a row. Input "x" is int32, fp16 or fp32, "out" (rows x
+/// 1) int32 (sums modulo 2^32) or fp32. Sums in fp32 add a row's vectors in order, lane by lane, then the
+/// lanes (see lane_reduction.h).
+[[nodiscard]] Program reduce_rows(const ChipSpec& spec, std::int64_t rows, std::int64_t columns, DType dtype,
+                                  RowReduction reduction);
+
 } // namespace lpusim::chip

@@ -22,21 +22,6 @@ void check_epsilon(float epsilon) {
     }
 }
 
-/// Ones for each column: padding lanes read zero. Throws CapacityError for more columns than SRAM holds.
-RowTensor column_mask(const ChipSpec& spec, std::int64_t columns, DType dtype) {
-    if (columns > spec.mem_bytes() / dtype_bytes(dtype)) {
-        throw CapacityError("a row of " + std::to_string(columns) + " " + to_string(dtype) +
-                                " does not fit in SRAM",
-                            checked_multiply(columns, dtype_bytes(dtype)), spec.mem_bytes());
-    }
-    RowTensor mask{"columns", Tensor::Role::Constant, dtype, true};
-    const std::uint8_t one[4] = {0, static_cast<std::uint8_t>(dtype == DType::Fp16 ? 0x3c : 0), 0x80, 0x3f};
-    for (std::int64_t column = 0; column < columns; ++column) {
-        mask.data.insert(mask.data.end(), one, one + dtype_bytes(dtype));
-    }
-    return mask;
-}
-
 /// rsqrt(sum / columns + epsilon).
 Flow reciprocal_deviation(RowWay& way, const Flow& sum, std::int64_t columns, float epsilon) {
     KernelSchedule& schedule = way.schedule();

@@ -1,6 +1,8 @@
 #include "lpusim/chip/kernels/row_kernel.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string>
 
 #include "lpusim/base/integers.h"
 #include "lpusim/chip/access.h"
@@ -8,6 +10,23 @@
 #include "lpusim/chip/kernels/lane_reduction.h"
 
 namespace lpusim::chip {
+
+RowTensor column_mask(const ChipSpec& spec, std::int64_t columns, DType dtype) {
+    if (columns > spec.mem_bytes() / dtype_bytes(dtype)) {
+        throw CapacityError("a row of " + std::to_string(columns) + " " + to_string(dtype) +
+                                " does not fit in SRAM",
+                            checked_multiply(columns, dtype_bytes(dtype)), spec.mem_bytes());
+    }
+    RowTensor mask{"columns", Tensor::Role::Constant, dtype, true};
+    const bool real = dtype == DType::Fp32;
+    const std::uint8_t one[4] = {static_cast<std::uint8_t>(real ? 0 : 1), 0,
+                                 static_cast<std::uint8_t>(real ? 0x80 : 0),
+                                 static_cast<std::uint8_t>(real ? 0x3f : 0)};
+    for (std::int64_t column = 0; column < columns; ++column) {
+        mask.data.insert(mask.data.end(), std::begin(one), std::end(one));
+    }
+    return mask;
+}
 
 RowWay::RowWay(KernelSchedule& schedule, std::vector<std::size_t> blocks, std::vector<bool> shared,
                std::int64_t rows, std::int64_t parts, std::int64_t period_cycles, std::int64_t first_cycle)
@@ -75,12 +94,15 @@ Program row_kernel(const ChipSpec& spec, std::int64_t rows, std::int64_t columns
         std::vector<std::size_t> numbers;
         std::vector<std::size_t> blocks;
         std::vector<bool> shared;
+        const auto columns_of = [&](const RowTensor& tensor) {
+            return tensor.columns == 0 ? columns : tensor.columns;
+        };
         for (const RowTensor& tensor : tensors) {
             numbers.push_back(schedule.tensor({tensor.name,
                                                tensor.role,
                                                tensor.dtype,
                                                tensor.shared ? 1 : rows,
-                                               columns,
+                                               columns_of(tensor),
                                                false,
                                                lanes,
                                                {},
@@ -93,7 +115,8 @@ Program row_kernel(const ChipSpec& spec, std::int64_t rows, std::int64_t columns
             const std::int64_t mine = std::min(height, rows - row);
             for (std::size_t i = 0; i < tensors.size(); ++i) {
                 if (!tensors[i].shared) {
-                    blocks[i] = schedule.block(numbers[i], row, 0, {{mine, 1, 0}, {parts, 0, lanes}});
+                    const std::int64_t vectors = div_ceil(columns_of(tensors[i]), lanes);
+                    blocks[i] = schedule.block(numbers[i], row, 0, {{mine, 1, 0}, {vectors, 0, lanes}});
                 }
             }
             // Ways take turns within a period, so that they meet less.

@@ -11,7 +11,8 @@
 
 namespace lpusim::chip {
 
-/// A tensor of a row kernel: a matrix with all rows, or one row that all share.
+/// A tensor of a row kernel: a matrix with all rows, or one row that all share. `columns` are those of the
+/// rows unless given.
 struct RowTensor {
     std::string name;
     Tensor::Role role = Tensor::Role::Input;
@@ -20,6 +21,10 @@ struct RowTensor {
     std::int64_t columns = 0;
     std::vector<std::uint8_t> data{};
 };
+
+/// A shared constant that differs from 0 in each column and reads 0 on padding lanes; fp32 or int32. Throws
+/// CapacityError for more columns than SRAM holds.
+[[nodiscard]] RowTensor column_mask(const ChipSpec& spec, std::int64_t columns, DType dtype);
 
 /// One way's rows, as the author of a kernel sees them: a turn of the loop is a row, one every `period`
 /// cycles, and its vectors (parts) follow each other every vxm_alu_latency_cycles.
