@@ -135,9 +135,12 @@ def rope(spec: ChipSpec, *, rows: int, heads: int, head_columns: int, interleave
 def top_k_gate(spec: ChipSpec, *, tokens: int, experts: int, chosen: int, score: str = "softmax") -> Program:
     """The `chosen` experts of each token with the greatest logits, and their weights.
 
-    Input "logits", fp32 `(tokens, experts)`, finite. Outputs "ids", int32 `(tokens, chosen)`, best first,
+    Input "logits", fp32 `(tokens, experts)`. Outputs "ids", int32 `(tokens, chosen)`, best first,
     equal logits by lower id, and "weights", fp32 of the same shape: softmax over the chosen, or their
     sigmoids divided by the sum, to 8 ulp. That is `lpusim.moe.route` with `renormalise=True`.
+
+    The ids of a token differ whatever the logits: minus infinity comes after all that is finite and NaN after
+    minus infinity, both by lower id. A token that had to choose a NaN has NaN for weights.
 
     A token is a lane, so up to 320 tokens are gated at the same time on the default chip, in about
     2 chosen (experts + 14) cycles, whatever the logits; more tokens follow in groups that overlap where they

@@ -626,6 +626,8 @@ def run(
 
     Raises:
         lpusim.ScheduleError: The first broken rule, with cycle, queue, stream and the instructions involved.
+        lpusim.CapacityError: All repeats together make "fold" compute for more than about a minute: 2**31
+            moves of a vector. Without values there is no such limit.
         ValueError: A program that means nothing on this chip; a missing or unknown input; a wrong shape.
         TypeError: An input of another type.
     """

@@ -123,7 +123,9 @@ def test_a_sum_of_vectors_saturates():
 
 
 def test_what_does_not_fit_says_what_is_short():
-    with pytest.raises(lpusim.CapacityError, match="SRAM slices") as caught:
+    with pytest.raises(
+        lpusim.CapacityError, match="at least 400100000 bytes of SRAM; the chip has 230686720"
+    ) as caught:
         chip.gemm(chip.ChipSpec(), 1, 20_000, 20_000)
     assert caught.value.required_bytes > caught.value.available_bytes == 220 * 2**20
 

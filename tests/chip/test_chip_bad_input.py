@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import lpusim
 from lpusim import chip
 
+SPEC = chip.ChipSpec()
 SMALL = chip.ChipSpec(
     superlanes=2,
     lanes_per_superlane=4,
@@ -39,7 +40,7 @@ mem.w.0 nop 4
 @31 vxm.3 notify
 @66 mxm.w.0.weights install
 @70 mxm.w.0.activations activate int8 <- w.3
-@74 vxm.1 shift_right int32 to int8 e.0, =0x3f -> w.1  # a comment
+@74 vxm.1 shift_right int32 to int8 e.0, =0x1f -> w.1  # a comment
 """
 WORDS = sorted(
     {*HAND_WRITTEN.split(), "-1", "9223372036854775807", "-9223372036854775808", ",", "=1e99f", "é"}
@@ -120,6 +121,18 @@ def test_a_garbled_program_is_understood_or_refused(text):
 def test_what_is_no_program_text_is_refused(text, error, complaint):
     with pytest.raises(error, match=complaint):
         chip.Program.parse(text)
+
+
+@pytest.mark.parametrize("places", [0, 31, -1, 32, 2**31 - 1])
+def test_a_shift_by_a_number_moves_0_to_31_places(places):
+    program = chip.Program.parse(f"@0 vxm.0 shift_right int32 =5, ={places} -> e.0")
+    if 0 <= places <= 31:
+        assert chip.verify(program, SMALL).cycles == 1 + 2
+    else:
+        with pytest.raises(
+            ValueError, match=rf"run 0 on vxm\.0: the places of a shift must be from 0 to 31, got {places}$"
+        ):
+            chip.verify(program, SMALL)
 
 
 @pytest.mark.parametrize(
@@ -247,3 +260,40 @@ def test_many_barriers_on_one_queue_cost_no_more_than_one():
     with pytest.raises(lpusim.ScheduleError, match=r"cycle 7: run 1 on mem\.w\.0 \(sync\) .* as run 0 on"):
         chip.verify(chip.Program.parse(text), SMALL)
     assert time.monotonic() - started < 10
+
+
+MOST = 2**31
+BUILDS = {
+    "gemm": lambda big: chip.gemm(SPEC, big, big, big),
+    "gemm, fp16, tall": lambda big: chip.gemm(SPEC, big, 1, 1, dtype="fp16"),
+    "gemm_cost": lambda big: chip.gemm_cost(SPEC, 1, big, big),
+    "gemm_resident": lambda big: chip.gemm_resident(SPEC, big, 320, 320),
+    "gemv_chain": lambda big: chip.gemv_chain(SPEC, [big, big], []),
+    "expert_gemm": lambda big: chip.expert_gemm(SPEC, experts=big, slots=1, rows=1, n=big, k=big),
+    "pointwise": lambda big: chip.pointwise(SPEC, [("neg",)], rows=big, columns=big, dtype="fp32"),
+    "swiglu": lambda big: chip.swiglu(SPEC, rows=big, columns=big),
+    "rmsnorm": lambda big: chip.rmsnorm(SPEC, rows=big, columns=big),
+    "softmax": lambda big: chip.softmax(SPEC, rows=1, columns=big),
+    "layernorm": lambda big: chip.layernorm(SPEC, rows=big, columns=1),
+    "rope": lambda big: chip.rope(SPEC, rows=big, heads=big, head_columns=64),
+    "embedding": lambda big: chip.embedding(SPEC, tokens=big, entries=4, columns=big),
+    "embedding of many": lambda big: chip.embedding(SPEC, tokens=1, entries=big, columns=big),
+    "transpose": lambda big: chip.transpose(SPEC, rows=big, columns=big),
+    "top_k_gate": lambda big: chip.top_k_gate(SPEC, tokens=big, experts=big, chosen=1),
+    "attention": lambda big: chip.attention(
+        SPEC, queries=1, context=big, heads=big, kv_heads=big, qk_dim=128
+    ),
+    "kv_append": lambda big: chip.kv_append(SPEC, capacity=big, kv_heads=big, qk_dim=128, position=0),
+    "pointwise_add": lambda big: chip.pointwise_add(SPEC, big),
+}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_the_largest_sizes_are_refused_at_once_for_want_of_sram(name):
+    started = time.monotonic()
+    with pytest.raises(lpusim.CapacityError, match="SRAM") as caught:
+        BUILDS[name](MOST)
+    assert caught.value.required_bytes > caught.value.available_bytes > 0
+    assert time.monotonic() - started < 5
+    with pytest.raises(ValueError, match=f"from 1 to {MOST}, got {MOST + 1}"):
+        BUILDS[name](MOST + 1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lpusim
-from lpusim import chip
+from lpusim import _core, chip
 
 SPEC = chip.ChipSpec()
 SMALL = chip.ChipSpec(
@@ -69,11 +69,38 @@ def test_an_address_past_sram_is_the_first_error_of_both_engines(engine, text, c
         chip.run(chip.Program.parse(text), SPEC, engine=engine)
 
 
-@pytest.mark.parametrize("count", [10**11, 2**50])
+@pytest.mark.parametrize("count", [2**30 + 1, 10**11, 2**50])
 def test_more_values_than_can_be_computed_are_refused_at_once_and_their_time_is_told(count):
-    with pytest.raises(ValueError, match=r"at most 17179869184 vectors.*run it without values"):
+    with pytest.raises(
+        lpusim.CapacityError,
+        match=rf"move {2 * count} vectors .*at most 2147483648, about a minute: run it with",
+    ):
         chip.run(copies(count), SPEC)
     assert chip.run(copies(count), SPEC, values=False).cycles == 4 + count + 20
+
+
+def test_the_most_values_that_are_computed_are_begun():
+    def stop(done: int, total: int) -> None:
+        if done > 10**6:
+            raise KeyboardInterrupt(total)
+
+    with pytest.raises(KeyboardInterrupt, match=str(2**31 + 2)):  # Two runs to match, and 2^31 moves.
+        chip.run(copies(2**30), SPEC, progress=stop)
+
+
+def test_a_multiplication_counts_as_what_it_takes():
+    # An int8 activation of 320 lanes takes as long as 41 vectors moved, an fp16 one 161.
+    for dtype, moves in (("int8", 41), ("fp16", 161)):
+        text = (
+            "@0 mem.w.0 read 0 -> w.0\n"
+            "@23 mxm.w.0.weights load 0 <- w.0 streams 1\n@24 mxm.w.0.weights install\n"
+            "@23 mxm.w.1.weights load 0 <- w.0 streams 1\n@24 mxm.w.1.weights install\n"
+            "@2 mem.w.0 read 0 -> w.0 repeat 500000000 every 4\n"
+            "@2 mem.w.1 read 0 -> w.1 repeat 500000000 every 4\n"
+            f"@25 mxm.w.0.activations activate {dtype} <- w.0 repeat 500000000 every 4\n"
+        )
+        with pytest.raises(lpusim.CapacityError, match=f"move {5 + (2 + moves) * 500_000_000} vectors"):
+            chip.run(chip.Program.parse(text), SPEC)
 
 
 @pytest.mark.parametrize("engine", ["fold", "tick"])
@@ -105,6 +132,45 @@ def special(dtype: type, rolled: int) -> np.ndarray:
     strange = [np.nan, -np.nan, np.inf, -np.inf, -0.0, info.max, -info.smallest_subnormal, 1.5]
     row = np.array(strange, dtype)
     return np.stack([np.roll(row, rolled * shift) for shift in range(8)])
+
+
+def strange(random: np.random.Generator, dtype: str, *shape: int) -> np.ndarray:
+    """Small whole numbers with a few NaN and infinities among them; fp8 has no infinities."""
+    x = random.integers(-8, 9, shape).astype(np.float32)
+    odd = random.choice(np.array([np.nan, np.inf, -np.inf, -0.0], np.float32), shape)
+    if dtype == "fp8":
+        odd[np.isinf(odd)] = np.nan
+    return np.where(random.random(shape) < 0.06, odd, x)
+
+
+def by_the_rules(a: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """NaN from a NaN, infinity times zero, and opposite infinities; infinity from one; else the sum."""
+    with np.errstate(invalid="ignore"):
+        products = a.astype(np.float64)[:, :, None] * w.astype(np.float64)[None, :, :]
+        return products.sum(axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("wide", [0, 1])
+@pytest.mark.parametrize("dtype", ["fp8", "fp16"])
+@pytest.mark.parametrize("build", [chip.gemm, chip.gemm_resident])
+def test_nan_and_infinities_go_through_every_product_alike_in_both_engines(build, dtype, wide):
+    spec = SMALL.replace(mxm_wide_accumulate=wide, mem_words_per_slice=256, mxm_activate_latency_cycles=3)
+    random = np.random.default_rng(wide)
+    m, n, k = 30, 14, 8 if build is chip.gemm_resident else 20  # Of gemm three passes: sums meet, too.
+    a, w = strange(random, dtype, m, k), strange(random, dtype, k, n)
+    expected = by_the_rules(a, w)
+    assert np.isnan(expected).any()
+    assert np.isfinite(expected).any()
+    assert dtype == "fp8" or np.isinf(expected).any()
+    if dtype == "fp8":
+        inputs = {"a": _core.chip.fp8_from_fp32(a), "w": _core.chip.fp8_from_fp32(w)}
+    else:
+        inputs = {"a": a.astype(np.float16), "w": w.astype(np.float16)}
+    program = build(spec, m, n, k, dtype=dtype)
+    fold, tick = (chip.run(program, spec, inputs, engine=engine).outputs["c"] for engine in ("fold", "tick"))
+    assert fold.tobytes() == tick.tobytes()
+    assert np.all(fold.view(np.uint32)[np.isnan(fold)] == 0x7FC00000)
+    np.testing.assert_array_equal(fold, expected)
 
 
 NUMPY = {

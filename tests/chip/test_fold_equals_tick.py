@@ -1,4 +1,4 @@
-"""fold and tick agree on every program: cycles, memory bit for bit, first error."""
+"""fold and tick agree on every program: cycles, memory bit for bit, first error, every count."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def outcome(program: chip.Program, engine: chip.Engine, *, values: bool) -> dict
         run = chip.run(program, SPEC, inputs, engine=engine, values=values)
     except ScheduleError as error:
         return {"error": str(error)}
-    result: dict[str, object] = {"cycles": run.cycles, "units": run.units}
+    result: dict[str, object] = {"cycles": run.cycles, "units": run.units, "accounting": run.accounting}
     if values:
         result["memory"] = {name: run.memory.read(name, 0, 32).tolist() for name in SLICES}
     return result
@@ -148,10 +148,13 @@ def test_fold_and_tick_agree_on_matrix_products_and_with_numpy(m: int, n: int, k
     w = random.integers(-128, 128, (k, n), np.int8)
     expected = a.astype(np.int32) @ w.astype(np.int32)
     cycles = set()
+    accounts = []
     for engine in ("fold", "tick"):
         run = chip.run(program, spec, {"a": a, "w": w}, engine=engine)  # type: ignore[arg-type]
         assert np.array_equal(run.outputs["c"], expected)
         cycles.add(run.cycles)
+        accounts.append(run.accounting)
+    assert accounts[0] == accounts[1] == chip.verify(program, spec).accounting
     assert cycles == {chip.verify(program, spec).cycles}
 
 

@@ -201,7 +201,11 @@ def test_a_shape_that_means_nothing_is_refused(changes, message):
 
 def test_a_cache_that_does_not_fit_says_what_is_short():
     with pytest.raises(lpusim.CapacityError, match="words in each of their 60 SRAM slices") as caught:
-        chip.attention(FULL, **shape(1, 10**6, 8, 8, 128, 128))
+        chip.attention(FULL, **shape(1, 40_000, 8, 8, 128, 128))
     assert caught.value.required_bytes > caught.value.available_bytes
+    with pytest.raises(
+        lpusim.CapacityError, match="at least 4096000000 bytes of SRAM; the chip has 230686720"
+    ):
+        chip.attention(FULL, **shape(1, 10**6, 8, 8, 128, 128))
     with pytest.raises(ValueError, match="position must be from 0 to 12 for 1 tokens, got 13"):
         chip.kv_append(SMALL, capacity=13, kv_heads=2, qk_dim=4, position=13)

@@ -170,6 +170,36 @@ def test_a_gate_routes_as_the_router_does(spec, tokens, experts, chosen, score):
     np.testing.assert_allclose(outputs["weights"], routing.weights, rtol=8 * 2.0**-23, atol=0)
 
 
+def numpy_gate(logits: np.ndarray, chosen: int, score: str) -> tuple[np.ndarray, np.ndarray]:
+    """Greatest first, then -inf, then NaN, each by lower id; weights in fp64."""
+    rank = np.where(np.isnan(logits), 2, np.isneginf(logits))
+    ids = np.lexsort((-np.nan_to_num(logits.astype(np.float64), nan=0, posinf=1e300), rank), axis=-1)
+    best = np.take_along_axis(logits, ids[:, :chosen], axis=-1).astype(np.float64)
+    with np.errstate(all="ignore"):
+        part = np.exp(best - best[:, :1]) if score == "softmax" else 1 / (1 + np.exp(-best))
+        return ids[:, :chosen], part / part.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("score", ["softmax", "sigmoid"])
+@pytest.mark.parametrize(
+    "latency", [1, pytest.param(2, id="two cycles an operation"), pytest.param(8, id="eight")]
+)
+def test_a_gate_names_each_expert_once_whatever_the_logits(score, latency):
+    spec = SMALL.replace(vxm_alu_latency_cycles=latency)
+    random = np.random.default_rng(5)
+    special = np.array(
+        [np.nan, -np.inf, np.inf, -0.0, 0.0, 1.0, np.finfo("f4").max, -np.finfo("f4").max], "f4"
+    )
+    logits = random.choice(special, (20, 6))
+    logits[:2] = [[-np.inf] * 6, [np.nan] * 6]
+    program = chip.top_k_gate(spec, tokens=20, experts=6, chosen=5, score=score)
+    outputs = both(program, spec, {"logits": logits})
+    ids, weights = numpy_gate(logits, 5, score)
+    np.testing.assert_array_equal(outputs["ids"], ids)
+    np.testing.assert_allclose(outputs["weights"], weights, rtol=8 * 2.0**-23, atol=1e-37)
+    assert {len(set(row)) for row in outputs["ids"].tolist()} == {5}
+
+
 def test_a_gate_takes_the_same_cycles_whatever_the_logits():
     program = chip.top_k_gate(SMALL, tokens=8, experts=16, chosen=2)
     same = np.zeros((8, 16), np.float32)

@@ -91,6 +91,13 @@ namespace detail {
         multiply_wide(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
 }
 
+/// a * b, or the greatest 64-bit integer where that is less; a, b >= 0.
+[[nodiscard]] constexpr std::int64_t saturating_multiply(std::int64_t a, std::int64_t b) {
+    assert(a >= 0 && b >= 0);
+    constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+    return b != 0 && a > kMax / b ? kMax : a * b;
+}
+
 /// floor(a * b / c), exact over the whole range; a, b >= 0, c > 0. Throws ValueError if the result overflows.
 [[nodiscard]] constexpr std::int64_t multiply_divide_floor(std::int64_t a, std::int64_t b, std::int64_t c) {
     assert(a >= 0 && b >= 0 && c > 0);

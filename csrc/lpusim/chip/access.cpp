@@ -157,10 +157,7 @@ struct UseBuilder {
 
     void operator()(const Sync&) { use.barrier = BarrierRole::Sync; }
 
-    void operator()(const Notify&) {
-        use.barrier = BarrierRole::Notify;
-        at(spec.sync_latency_cycles);
-    }
+    void operator()(const Notify&) { use.barrier = BarrierRole::Notify; }
 };
 
 } // namespace

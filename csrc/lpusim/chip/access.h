@@ -100,7 +100,7 @@ struct RunUse {
     std::optional<PlaneUse> plane;
     ShortList<HoldUse, 2> holds;
     BarrierRole barrier = BarrierRole::None;
-    /// The latest offset of anything above, barriers and completions included.
+    /// The latest offset of anything above, completions included. Waiting is nothing that happens.
     std::int64_t last_offset = 0;
 };
 
@@ -121,6 +121,7 @@ struct SxmShape {
 [[nodiscard]] RunUse use_of(const InstructionRun& run, std::int64_t slice, const ChipSpec& spec);
 
 /// Rule 1: the last tau of anything any instance does, plus the number of superlanes; 0 for an empty program.
+/// What a notify or a deskew holds up counts when it is issued, and the waiting itself never.
 /// Precondition: the program is valid.
 [[nodiscard]] std::int64_t program_cycles(const Program& program, const ChipSpec& spec);
 

@@ -135,7 +135,8 @@ struct MxmAccumulate {
 /// ? a : 0`, Select `c != 0 ? a : b` (NaN differs from 0). Comparisons give 1 or 0 in the operands' type;
 /// with NaN they give 0. And, Or and Xor are for integers, Exp, Rsqrt and Tanh for fp16 and fp32. Convert
 /// rounds to nearest even and saturates (to fp16: overflows to infinity). ShiftRight is for integers: rounds
-/// to nearest even, shift in b (0..31). Scale multiplies int32 or fp32 by the fp32 in b and converts to the
+/// to nearest even, shift in b: an immediate from 0 to 31, of other operands the low five bits (what the chip
+/// makes of the rest is not public). Scale multiplies int32 or fp32 by the fp32 in b and converts to the
 /// result type, rounding once per step. Fp16 arithmetic is done in fp32 and rounded once; Fp8 only passes and
 /// converts.
 enum class VxmOp : std::uint8_t {

@@ -8,9 +8,8 @@ namespace lpusim::chip {
 
 namespace {
 constexpr double kCyclesMax = 1'000'000;
-// Far beyond any chip, and small enough that sizes in bytes stay exact and a simulated chip fits in memory.
+// Far beyond any chip, and small enough that sizes in bytes stay exact.
 constexpr std::int64_t kLanesMax = 1 << 14;
-constexpr std::int64_t kSramVectorsMax = 1 << 28;
 } // namespace
 
 std::span<const Field<ChipSpec>> chip_fields() {
@@ -112,11 +111,11 @@ void validate(const ChipSpec& spec) {
         throw ValueError("ChipSpec: superlanes x lanes_per_superlane must be at most " +
                          std::to_string(kLanesMax) + " lanes, got " + std::to_string(spec.lanes()));
     }
-    if (const std::int64_t vectors = spec.mem_slices() * spec.mem_words_per_slice;
-        vectors > kSramVectorsMax) {
-        throw ValueError("ChipSpec: 2 x mem_slices_per_hemisphere x mem_words_per_slice must be at most " +
-                         std::to_string(kSramVectorsMax) + " vectors of SRAM, got " +
-                         std::to_string(vectors));
+    if (spec.places() > kPlacesMax) {
+        throw ValueError(
+            "ChipSpec: vectors of SRAM, stream registers, accumulators, weight columns and 16 for "
+            "each queue, bank and stream must be at most " +
+            std::to_string(kPlacesMax) + " together, got " + std::to_string(spec.places()));
     }
     if (spec.positions % 2 == 0) {
         throw ValueError("ChipSpec: positions must be odd, so that the VXM sits in the middle, got " +

@@ -73,14 +73,25 @@ struct ChipSpec {
                2 * (sxm_queues_per_hemisphere + c2c_links_per_hemisphere);
     }
 
+    /// The memory that simulating a chip takes, in vectors: SRAM, stream registers, accumulators and weight
+    /// columns are one each; what has lists of its own (queues, banks and streams) counts for 16.
+    [[nodiscard]] std::int64_t places() const {
+        return mem_slices() * mem_words_per_slice + 2 * streams_per_direction * positions +
+               mxm_planes() * (mxm_accumulator_vectors + 2 * lanes()) +
+               16 * (queues() + mem_slices() * mem_banks_per_slice + 2 * streams_per_direction);
+    }
+
     friend bool operator==(const ChipSpec&, const ChipSpec&) = default;
 };
+
+/// Places of all chips of a program together: a simulation fits in memory.
+inline constexpr std::int64_t kPlacesMax = std::int64_t{1} << 28;
 
 /// Name, unit, range and meaning of every field, in declaration order.
 [[nodiscard]] std::span<const Field<ChipSpec>> chip_fields();
 
 /// Throws ValueError naming the field, the value seen and what is allowed. Beside the ranges: at most
-/// 16,384 lanes and 2^28 vectors of SRAM, an odd number of positions (the VXM sits in the middle), whole
+/// 16,384 lanes and kPlacesMax places, an odd number of positions (the VXM sits in the middle), whole
 /// banks, and no result that would leave superlane 0 before the last superlane's operands entered (activate,
 /// shift and permute latency at least superlanes - 1).
 void validate(const ChipSpec& spec);

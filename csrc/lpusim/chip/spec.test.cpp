@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "lpusim/chip/program.h"
+
 using namespace lpusim;
 using namespace lpusim::chip;
 
@@ -44,11 +46,35 @@ TEST_CASE("lanes and SRAM stay within what sizes in bytes and a computer hold") 
     spec.superlanes = 129;
     CHECK_THROWS_AS(validate(spec), ValueError);
     ChipSpec deep;
-    deep.mem_slices_per_hemisphere = 64;
-    deep.mem_words_per_slice = 1 << 21; // 2^28 vectors
+    deep.mem_slices_per_hemisphere = 63;
+    deep.mem_words_per_slice = 1 << 21;
     CHECK_NOTHROW(validate(deep));
-    deep.mem_slices_per_hemisphere = 65;
-    CHECK_THROWS_AS(validate(deep), ValueError);
+    deep.mem_slices_per_hemisphere = 64; // 2^28 vectors, and something for the rest
+    CHECK_THROWS_WITH_AS(validate(deep), doctest::Contains("must be at most 268435456 together, got 26"),
+                         ValueError);
+    ChipSpec summing;
+    summing.mxm_planes_per_hemisphere = 64;
+    summing.mxm_accumulator_vectors = 1 << 20; // 2^27 accumulators
+    CHECK_NOTHROW(validate(summing));
+    summing.mem_slices_per_hemisphere = 1 << 10;
+    summing.mem_words_per_slice = 1 << 16; // as many vectors
+    CHECK_THROWS_AS(validate(summing), ValueError);
+}
+
+TEST_CASE("as many chips run together as fit in memory, however small their SRAM is") {
+    ChipSpec spec;
+    for (const std::int64_t words : {8192, 2}) {
+        spec.mem_words_per_slice = words;
+        Program program;
+        program.chips = kPlacesMax / spec.places();
+        CHECK_NOTHROW(validate(program, spec));
+        ++program.chips;
+        CHECK_THROWS_WITH_AS(validate(program, spec), doctest::Contains("chips of this size, got "),
+                             ValueError);
+        program.chips = 0;
+        CHECK_THROWS_AS(validate(program, spec), ValueError);
+    }
+    CHECK(kPlacesMax / spec.places() < 50'000); // Queues and registers alone: about 10,000 vectors a chip.
 }
 
 TEST_CASE("a value out of range says so in whole numbers") {

@@ -8,6 +8,7 @@
 #include "lpusim/base/integers.h"
 #include "lpusim/base/values/dot_tiles.h"
 #include "lpusim/base/values/float_formats.h"
+#include "lpusim/base/values/row_blocks.h"
 
 namespace lpusim {
 
@@ -15,14 +16,6 @@ namespace {
 
 /// Rows whose activations are prepared at a time: they stay in the first-level cache while all columns pass.
 constexpr std::int64_t kBlockRows = 24;
-
-/// Calls visit(first row, row count) for blocks of rows.
-template <class Visit>
-void for_row_blocks(std::int64_t rows, std::int64_t block_rows, const Visit& visit) {
-    for (std::int64_t first = 0; first < rows; first += block_rows) {
-        visit(first, std::min(block_rows, rows - first));
-    }
-}
 
 /// Unsigned bytes a + 128 against signed weights, less 128 * sum of the weights: what activations of zero
 /// give.

@@ -9,6 +9,7 @@
 #include "lpusim/base/values/dot_tiles.h"
 #include "lpusim/base/values/float_formats.h"
 #include "lpusim/base/values/float_rows.h"
+#include "lpusim/base/values/row_blocks.h"
 
 // fp8: a product is a multiple of 2^-18 and at most 448^2 < 2^18, so sums over up to 2^17 lanes are whole
 // numbers of 2^-18 below 2^53: doubles hold every partial sum exactly, in any order.
@@ -33,14 +34,6 @@ FloatTiles tiles_of(SimdLevel level) {
         break;
     }
     return float_tiles_portable();
-}
-
-/// Calls visit(first row, row count) for blocks of rows.
-template <class Visit>
-void for_row_blocks(std::int64_t rows, const Visit& visit) {
-    for (std::int64_t first = 0; first < rows; first += kBlockRows) {
-        visit(first, std::min(kBlockRows, rows - first));
-    }
 }
 
 /// A block of activations as doubles, in the layout of the weights.
@@ -122,7 +115,7 @@ void for_fp8_sums(WeightPlane& weights, const std::uint8_t* activations, std::in
     RowBlock block(columns, lanes);
     const std::int64_t depth = columns.part_stride;
     std::vector<double> sums(static_cast<std::size_t>(kBlockRows * lanes));
-    for_row_blocks(rows, [&](std::int64_t first, std::int64_t count) {
+    for_row_blocks(rows, kBlockRows, [&](std::int64_t first, std::int64_t count) {
         for (std::int64_t row = 0; row < count; ++row) {
             block.set_fp8_row(row, activations + (first + row) * lanes, level);
         }
@@ -164,7 +157,7 @@ void column_sums_fp16(WeightPlane& low, WeightPlane& high, const std::uint8_t* a
     const std::int64_t depth = columns.part_stride, stride = block.stride();
     std::vector<double> block_sums(static_cast<std::size_t>(kBlockRows * lanes));
     std::vector<float> below(static_cast<std::size_t>(lanes)), above(below);
-    for_row_blocks(rows, [&](std::int64_t first, std::int64_t count) {
+    for_row_blocks(rows, kBlockRows, [&](std::int64_t first, std::int64_t count) {
         for (std::int64_t row = 0; row < count; ++row) {
             const std::uint8_t* from = activations + (first + row) * lanes;
             block.set_fp16_row(row, from, from + rows * lanes, level);
@@ -221,7 +214,7 @@ void add_wide_sums_fp16(WeightPlane& low, WeightPlane& high, const std::uint8_t*
         half.resize(static_cast<std::size_t>(kBlockRows * depth));
     }
     std::vector<double> block_sums(static_cast<std::size_t>(kBlockRows * lanes));
-    for_row_blocks(rows, [&](std::int64_t first, std::int64_t count) {
+    for_row_blocks(rows, kBlockRows, [&](std::int64_t first, std::int64_t count) {
         for (std::int64_t row = 0; row < count; ++row) {
             const std::uint8_t* from = activations + (first + row) * lanes;
             block.set_fp16_row(row, from, from + rows * lanes, level);

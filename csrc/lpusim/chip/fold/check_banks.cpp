@@ -1,11 +1,11 @@
 #include "lpusim/chip/fold/checks.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
+#include <limits>
 #include <tuple>
 
-#include "lpusim/chip/fold/intervals.h"
+#include "lpusim/base/index_box.h"
+#include "lpusim/chip/fold/meetings.h"
 #include "lpusim/chip/kernels/layout.h"
 
 namespace lpusim::chip {
@@ -21,25 +21,12 @@ class BankClash {
           read_times_(reader.issue.shifted(reader.use.sram_read->offset)),
           write_times_(writer.issue.shifted(writer.use.sram_write->offset)) {}
 
-    [[nodiscard]] std::optional<std::int64_t> first() {
+    [[nodiscard]] std::optional<std::int64_t> first() const {
         std::optional<std::int64_t> least;
         for (const Progression& piece : intersect(read_times_, write_times_)) {
-            rank_ = piece.rank();
-            const std::int64_t start = piece.first();
-            Range read_inside, write_inside;
-            for (int k = rank_; k-- > 0;) {
-                const auto [stride, count] = piece.level(k);
-                Step& step = steps_[static_cast<std::size_t>(k)];
-                step = {stride,
-                        count,
-                        read_at(start + stride) - read_at(start),
-                        write_at(start + stride) - write_at(start),
-                        {},
-                        {}};
-                read_inside = step.read_reach = widened(read_inside, step.read, count);
-                write_inside = step.write_reach = widened(write_inside, step.write, count);
-            }
-            const auto found = search(0, start, read_at(start), write_at(start));
+            if (least && piece.first() >= *least)
+                continue;
+            const auto found = first_in(piece);
             if (found && (!least || *found < *least))
                 least = found;
         }
@@ -47,38 +34,47 @@ class BankClash {
     }
 
   private:
-    using Range = AffineAddress::Range;
-
-    /// One level of a piece: how far a step moves each address, and how far all steps from here inwards can.
-    struct Step {
-        std::int64_t stride = 0;
-        std::int64_t count = 1;
-        std::int64_t read = 0;
-        std::int64_t write = 0;
-        Range read_reach;
-        Range write_reach;
-    };
-
-    /// Ends beyond +-2^60 are as good as there: both are far outside any slice.
-    [[nodiscard]] static Range widened(const Range& inside, std::int64_t step, std::int64_t count) {
-        constexpr std::int64_t kEnd = std::int64_t{1} << 60U;
-        const std::int64_t steps = count - 1;
-        const std::int64_t reach =
-            step == 0 ? 0 : (std::abs(step) > kEnd / steps ? kEnd : std::abs(step) * steps);
-        return step < 0 ? Range{std::max(inside.least - reach, -kEnd), inside.greatest}
-                        : Range{inside.least, std::min(inside.greatest + reach, kEnd)};
+    /// Both addresses are affine in the levels of a piece. Where one is outside SRAM an earlier or equal
+    /// AddressRange is known, so nothing from there on matters.
+    [[nodiscard]] std::optional<std::int64_t> first_in(const Progression& piece) const {
+        const std::int64_t start = piece.first();
+        const std::int64_t read = read_at(start), write = write_at(start);
+        if (!in_range(read) || !in_range(write))
+            return std::nullopt;
+        std::vector<BoxAxis> axes;
+        for (int k = 0; k < piece.rank(); ++k) {
+            const auto [stride, count] = piece.level(k);
+            const std::int64_t read_step = read_at(start + stride) - read;
+            const std::int64_t write_step = write_at(start + stride) - write;
+            const std::int64_t steps =
+                std::min(steps_inside(read, read_step), steps_inside(write, write_step));
+            axes.push_back({std::min(count, steps), read_step, write_step});
+        }
+        const auto point = first_reaching(axes, banks_from(read, write));
+        if (!point)
+            return std::nullopt;
+        std::int64_t tau = start;
+        for (int k = 0; k < piece.rank(); ++k)
+            tau += (*point)[static_cast<std::size_t>(k)] * piece.level(k).stride;
+        return tau;
     }
 
-    /// Can no read of the steps from `step` inwards hit the bank of a write? All addresses are in range.
-    [[nodiscard]] bool apart(const Step& step, std::int64_t read, std::int64_t write) const {
-        const std::int64_t read_least = read + step.read_reach.least;
-        const std::int64_t read_greatest = read + step.read_reach.greatest;
-        const std::int64_t write_least = write + step.write_reach.least;
-        const std::int64_t write_greatest = write + step.write_reach.greatest;
-        return in_range(read_least) && in_range(read_greatest) && in_range(write_least) &&
-               in_range(write_greatest) &&
-               (bank_of(spec_, read_greatest) < bank_of(spec_, write_least) ||
-                bank_of(spec_, write_greatest) < bank_of(spec_, read_least));
+    /// How far both addresses may move to be in a bank, for each bank.
+    [[nodiscard]] std::vector<WindowPair> banks_from(std::int64_t read, std::int64_t write) const {
+        const std::int64_t words = spec_.mem_words_per_slice / spec_.mem_banks_per_slice;
+        std::vector<WindowPair> banks;
+        for (std::int64_t first = 0; first < spec_.mem_words_per_slice; first += words) {
+            const std::int64_t last = first + words - 1;
+            banks.push_back({{first - read, last - read}, {first - write, last - write}});
+        }
+        return banks;
+    }
+
+    /// How many addresses from `address` on, a step from each to the next, lie in the slice.
+    [[nodiscard]] std::int64_t steps_inside(std::int64_t address, std::int64_t step) const {
+        if (step == 0)
+            return std::numeric_limits<std::int64_t>::max();
+        return 1 + (step > 0 ? (spec_.mem_words_per_slice - 1 - address) / step : address / -step);
     }
 
     [[nodiscard]] std::int64_t read_at(std::int64_t tau) const { return read_.at(*read_times_.find(tau)); }
@@ -87,35 +83,11 @@ class BankClash {
         return address >= 0 && address < spec_.mem_words_per_slice;
     }
 
-    [[nodiscard]] std::optional<std::int64_t> search(int level, std::int64_t tau, std::int64_t read,
-                                                     std::int64_t write) const {
-        if (!in_range(read) || !in_range(write))
-            return std::nullopt; // An earlier or equal AddressRange.
-        if (level == rank_) {
-            return bank_of(spec_, read) == bank_of(spec_, write) ? std::optional(tau) : std::nullopt;
-        }
-        const Step& step = steps_[static_cast<std::size_t>(level)];
-        if (step.read == 0 && step.write == 0)
-            return search(level + 1, tau, read, write);
-        if (apart(step, read, write))
-            return std::nullopt;
-        for (std::int64_t i = 0; i < step.count; ++i) {
-            const std::int64_t read_now = read + i * step.read, write_now = write + i * step.write;
-            if (!in_range(read_now) || !in_range(write_now))
-                return std::nullopt;
-            if (const auto found = search(level + 1, tau + i * step.stride, read_now, write_now))
-                return found;
-        }
-        return std::nullopt;
-    }
-
     const AffineAddress& read_;
     const AffineAddress& write_;
     const ChipSpec& spec_;
     Progression read_times_;
     Progression write_times_;
-    int rank_ = 0;
-    std::array<Step, Progression::kRankMax> steps_{};
 };
 
 /// All reads or all writes of one run on one slice.
@@ -134,12 +106,11 @@ struct Accesses {
 /// The runs that read or that write one slice, by time.
 struct Port {
     std::vector<Accesses> runs;
-    IntervalIndex times;
+    MeetingIndex times;
 
     void add(const QueueRun& run, bool writes) {
         const Accesses& added = runs.emplace_back(Accesses{&run, writes});
-        const std::int64_t first = run.issue.first() + added.use().offset;
-        times.add(first, first + run.issue.span(), runs.size() - 1);
+        times.add(added.times(), runs.size() - 1);
     }
 };
 
@@ -190,10 +161,10 @@ class BankChecker {
     }
 
     template <class Visit>
-    static void for_each_meeting(const Accesses& one, const Port& others, const Visit& visit) {
-        const std::int64_t first = one.run->issue.first() + one.use().offset;
-        others.times.for_each_touching(first, first + one.run->issue.span(),
-                                       [&](std::size_t at) { visit(others.runs[at]); });
+    static void for_each_meeting(const Accesses& one, Port& others, const Visit& visit) {
+        const Progression times = one.times();
+        others.times.for_each_candidate(times.first(), times.last(), times,
+                                        [&](std::size_t at) { visit(others.runs[at]); });
     }
 
     void check_bank(const Accesses& read, const Accesses& write) {
@@ -208,7 +179,7 @@ class BankChecker {
     }
 
     /// Two reads, or two writes, in one cycle: one is plain, the other one through a map and issued earlier.
-    void check_port(const Port& port) {
+    void check_port(Port& port) {
         for (const Accesses& mapped : port.runs) {
             if (!through_map(mapped))
                 continue;

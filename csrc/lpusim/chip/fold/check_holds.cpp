@@ -2,9 +2,10 @@
 #include <array>
 #include <span>
 #include <tuple>
+#include <utility>
 
 #include "lpusim/chip/fold/checks.h"
-#include "lpusim/chip/fold/intervals.h"
+#include "lpusim/chip/fold/meetings.h"
 
 namespace lpusim::chip {
 namespace {
@@ -23,7 +24,7 @@ struct Hold {
 /// An array or a link. Not contested: one queue holds it for a cycle each time, so two that want it at once
 /// issue at once, which is an earlier error.
 struct Resource {
-    IntervalIndex holds;
+    MeetingIndex holds;
     std::optional<QueueId> queue;
     bool contested = false;
 };
@@ -80,24 +81,24 @@ class HoldChecker {
         resource.contested =
             resource.contested || hold.cycles > 1 || resource.queue.value_or(run.use.queue) != run.use.queue;
         resource.queue = run.use.queue;
-        resource.holds.add(busy.first(), busy.last(), holds_.size());
+        resource.holds.add(busy, holds_.size());
         holds_.push_back({&run, hold.cycles, busy.merged()});
     }
 
-    /// Meets every two runs that overlap in time, unless a violation is known that theirs cannot precede: in
-    /// the first cycle of a run the one that is named is that run or a greater one.
-    void check_pairs(const IntervalIndex& holds) {
-        std::vector<std::size_t> open;
+    /// Meets every two runs that may be busy at once, unless a violation is known that theirs cannot precede:
+    /// in the first cycle of a run the one that is named is that run or a greater one.
+    void check_pairs(MeetingIndex& holds) {
         for (const IntervalIndex::Entry& entry : holds.entries()) {
             const QueueRun& next = *holds_[entry.payload].run;
             if (first_ && std::tuple(entry.first, ViolationClass::ResourceBusy, next.use.queue, next.run) >=
                               std::tuple(first_->tau, first_->kind, first_->queue, first_->run)) {
                 continue;
             }
-            std::erase_if(open, [&](std::size_t at) { return holds_[at].busy.last() < entry.first; });
-            for (const std::size_t at : open)
-                check_pair(holds_[at], holds_[entry.payload]);
-            open.push_back(entry.payload);
+            const Hold& hold = holds_[entry.payload];
+            holds.for_each_candidate(entry.first, entry.first, hold.busy, [&](std::size_t at) {
+                if (std::pair(holds_[at].busy.first(), at) < std::pair(entry.first, entry.payload))
+                    check_pair(holds_[at], hold);
+            });
         }
     }
 

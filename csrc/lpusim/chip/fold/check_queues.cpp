@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <utility>
 
 #include "lpusim/chip/fold/checks.h"
-#include "lpusim/chip/fold/intervals.h"
+#include "lpusim/chip/fold/meetings.h"
 
 namespace lpusim::chip {
 namespace {
@@ -16,9 +17,9 @@ class QueueChecker {
         for (std::size_t index = 0; index < runs_.size(); ++index)
             queues[numbers_.of(runs_[index].use.queue)].push_back(index);
         for (const std::vector<std::size_t>& queue : queues) {
-            IntervalIndex times;
+            MeetingIndex times;
             for (const std::size_t index : queue)
-                times.add(runs_[index].issue.first(), runs_[index].issue.last(), index);
+                times.add(runs_[index].issue, index);
             times.build();
             check_pairs(times);
             check_parks(times);
@@ -27,19 +28,18 @@ class QueueChecker {
     }
 
   private:
-    /// Meets every two runs that overlap in time, unless a violation is known that theirs cannot precede.
-    void check_pairs(const IntervalIndex& times) {
-        std::vector<std::size_t> open;
+    /// Meets every two runs that may issue at once, unless a violation is known that theirs cannot precede.
+    void check_pairs(MeetingIndex& times) {
         for (const IntervalIndex::Entry& entry : times.entries()) {
             const QueueRun& next = runs_[entry.payload];
             if (first_ && std::tuple(entry.first, ViolationClass::QueueBusy, next.use.queue, next.run) >=
                               std::tuple(first_->tau, first_->kind, first_->queue, first_->run)) {
                 continue;
             }
-            std::erase_if(open, [&](std::size_t at) { return runs_[at].issue.last() < entry.first; });
-            for (const std::size_t at : open)
-                check_pair(runs_[std::min(at, entry.payload)], runs_[std::max(at, entry.payload)]);
-            open.push_back(entry.payload);
+            times.for_each_candidate(entry.first, entry.first, next.issue, [&](std::size_t at) {
+                if (std::pair(runs_[at].issue.first(), at) < std::pair(entry.first, entry.payload))
+                    check_pair(runs_[std::min(at, entry.payload)], runs_[std::max(at, entry.payload)]);
+            });
         }
     }
 
@@ -53,7 +53,7 @@ class QueueChecker {
         keep_first(first_, busy);
     }
 
-    void check_parks(const IntervalIndex& times) {
+    void check_parks(const MeetingIndex& times) {
         for (const IntervalIndex::Entry& entry : times.entries()) {
             const QueueRun& parking = runs_[entry.payload];
             if (!parks(parking.use.barrier))

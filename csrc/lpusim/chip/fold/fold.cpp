@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "lpusim/base/errors.h"
+#include "lpusim/base/integers.h"
 #include "lpusim/chip/access.h"
 #include "lpusim/chip/fold/checks.h"
 #include "lpusim/chip/fold/runs.h"
@@ -16,23 +18,25 @@
 namespace lpusim::chip {
 namespace {
 
-/// Hours of work, and more bookkeeping than memory.
-constexpr std::int64_t kVectorsMax = std::int64_t{1} << 34U;
+/// About a minute of computing.
+constexpr std::int64_t kMovesMax = std::int64_t{1} << 31U;
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-/// What `fold_values` will go through before cycle `end`; a little more than kVectorsMax stands for anything
-/// beyond it.
-[[nodiscard]] std::int64_t vectors_to_compute(const std::vector<QueueRun>& runs, std::int64_t end) {
-    std::int64_t count = 0;
+/// What `fold_values` will go through before cycle `end`; anything beyond 2^62 counts as that.
+[[nodiscard]] std::int64_t moves_to_compute(const Program& program, const std::vector<QueueRun>& runs,
+                                            const ChipSpec& spec, std::int64_t end) {
+    constexpr std::int64_t kEndless = std::int64_t{1} << 62U;
+    std::int64_t moves = 0;
     for (const QueueRun& run : runs) {
-        const std::int64_t of_each = run.use.sram_read && run.use.sram_write ? 2 : 1;
+        const std::int64_t of_each =
+            moves_of(program.runs[static_cast<std::size_t>(run.run)].instruction, spec);
         const std::int64_t instances = end == kNever ? run.issue.size() : run.issue.index_from(end);
-        if (instances > kVectorsMax)
-            return kVectorsMax + 1;
-        count = std::min(count + of_each * instances, kVectorsMax + 1);
+        if (instances > (kEndless - moves) / of_each)
+            return kEndless;
+        moves += of_each * instances;
     }
-    return count;
+    return moves;
 }
 
 /// When a value can first be found that is not allowed: the first access through a map.
@@ -68,20 +72,20 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
             keep_first(result.error, *found);
     }
 
-    // Progress counts queue runs as they are matched, then vectors as they are computed.
+    // Progress counts queue runs as they are matched, then moves of vectors as they are computed.
     const auto run_count = static_cast<std::int64_t>(runs.size());
     const std::int64_t data_from = first_data_cycle(program, runs);
     // With a broken rule values matter only until then, and only if one of them may be the first error.
     const auto end = [&] { return result.error ? result.error->tau : kNever; };
     const auto needs_values = [&] { return values && (!result.error || data_from < end()); };
-    const std::int64_t vector_count = needs_values() ? vectors_to_compute(runs, end()) : 0;
-    const auto matched = [&](std::int64_t done, std::int64_t) { progress(done, run_count + vector_count); };
+    const std::int64_t move_count = needs_values() ? moves_to_compute(program, runs, spec, end()) : 0;
+    const auto matched = [&](std::int64_t done, std::int64_t) { progress(done, run_count + move_count); };
     const auto computed = [&](std::int64_t done, std::int64_t) {
-        progress(run_count + done, run_count + vector_count);
+        progress(run_count + done, run_count + move_count);
     };
 
     SourceTable sources(runs);
-    const bool keeps_sources = needs_values() && vector_count <= kVectorsMax;
+    const bool keeps_sources = needs_values() && move_count <= kMovesMax;
     const MatchSummary matches = match_streams(
         program, runs, spec,
         keeps_sources ? MatchVisitor([&](const StreamMatch& match) { sources.add(match); }) : MatchVisitor(),
@@ -91,8 +95,12 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
         keep_first(result.error, *matches.error);
     if (needs_values()) {
         if (!keeps_sources) {
-            throw ValueError("fold computes the values of at most " + std::to_string(kVectorsMax) +
-                             " vectors, and all repeats of this program make more; run it without values");
+            throw CapacityError(
+                "all repeats of this program move " + std::to_string(move_count) +
+                    " vectors (a multiplication counts for several); fold computes the values "
+                    "of at most " +
+                    std::to_string(kMovesMax) + ", about a minute: run it without values, or a part of it",
+                saturating_multiply(move_count, spec.lanes()), kMovesMax * spec.lanes());
         }
         sources.finish();
         Values computed_values =

@@ -317,13 +317,16 @@ TEST_CASE("two walks through both banks, 2e9 steps each, are told apart without 
     CHECK(clash.error->tau == 1'000'000'004);
 }
 
-TEST_CASE("fold refuses to compute more vectors than memory holds, and still times them") {
+TEST_CASE("fold refuses to compute more than a minute's values, and still times them") {
     const ChipSpec spec;
     const auto copies = [](std::int64_t count) {
         const std::string repeat = " repeat " + std::to_string(count) + " every 1\n";
         return parse("@0 mem.w.0 read 0 -> e.0" + repeat + "@4 mem.e.0 write 0 <- e.0" + repeat);
     };
-    CHECK_THROWS_AS(static_cast<void>(fold(copies(std::int64_t{1} << 34), spec, {}, true)), ValueError);
+    const auto stop = [](std::int64_t, std::int64_t) { throw ScheduleError("stop"); };
+    constexpr std::int64_t kHalf = std::int64_t{1} << 30; // Each copy is a read and a write.
+    CHECK_THROWS_AS(static_cast<void>(fold(copies(kHalf), spec, {}, true, stop)), ScheduleError); // It began.
+    CHECK_THROWS_AS(static_cast<void>(fold(copies(kHalf + 1), spec, {}, true)), CapacityError);
     CHECK_FALSE(fold(copies(std::int64_t{1} << 34), spec, {}, false).error.has_value());
     const Program empty = parse("@0 mem.e.0 write 0 <- e.0 repeat 100000000000 every 1");
     CHECK(fold(empty, spec, {}, true).error.has_value()); // A broken rule comes first.

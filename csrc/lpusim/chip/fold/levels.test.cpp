@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lpusim/base/rng.h"
 #include "lpusim/base/values/simd_level.h"
 #include "lpusim/chip/fold/fold.h"
 #include "lpusim/chip/fuzz/random_program.h"
@@ -10,6 +11,7 @@
 #include "lpusim/chip/kernels/kernels.h"
 #include "lpusim/chip/kernels/kernels_rows.h"
 #include "lpusim/chip/kernels/kernels_vector.h"
+#include "lpusim/chip/tick/tick.h"
 
 // Whole programs at every SIMD level of this machine: the same SRAM, bit for bit.
 namespace lpusim::chip {
@@ -26,7 +28,45 @@ void check_levels(const Program& program, const ChipSpec& spec, const Memory& me
     }
 }
 
+/// Half of the bytes are those of NaN, infinities, zeros and ones in fp8 or the upper half of fp16.
+Memory strange_memory(const ChipSpec& spec, std::uint64_t seed) {
+    constexpr std::uint8_t kStrange[] = {0x7f, 0xff, 0x7c, 0xfc, 0x7e, 0x00, 0x80, 0x3c};
+    Memory memory = random_memory(spec, seed);
+    std::uint64_t drawn = 0;
+    for (std::int64_t slice = 0; slice < memory.slice_count(); ++slice) {
+        for (std::int64_t address = 0; address < spec.mem_words_per_slice; ++address) {
+            std::uint8_t* bytes = memory.write(slice, address);
+            for (std::int64_t lane = 0; lane < spec.lanes(); ++lane) {
+                const std::uint64_t random = random_bits(seed, 13, drawn++);
+                bytes[lane] = random % 16 == 0  ? kStrange[(random >> 8U) % 8]
+                              : random % 2 == 0 ? static_cast<std::uint8_t>(random >> 16U) % 8U
+                                                : bytes[lane];
+            }
+        }
+    }
+    return memory;
+}
+
 } // namespace
+
+TEST_CASE("NaN and infinities leave the same SRAM behind products, at every level and in both engines") {
+    ChipSpec spec = small_kernel_spec();
+    for (const std::int64_t wide : {0, 1}) {
+        spec.mxm_wide_accumulate = wide;
+        for (const DType dtype : {DType::Int8, DType::Fp8, DType::Fp16}) {
+            for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+                CAPTURE(wide);
+                CAPTURE(to_string(dtype));
+                CAPTURE(seed);
+                const Program program = gemm(spec, 7, 12, 20, dtype); // three passes
+                const Memory memory = strange_memory(spec, seed);
+                check_levels(program, spec, memory);
+                REQUIRE(
+                    (tick(program, spec, memory, true).memory == fold(program, spec, memory, true).memory));
+            }
+        }
+    }
+}
 
 TEST_CASE("every SIMD level leaves the same SRAM behind products, on lanes that fill no register") {
     ChipSpec spec = small_kernel_spec();

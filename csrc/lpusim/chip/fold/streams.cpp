@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "lpusim/chip/kernels/layout.h"
@@ -33,7 +34,7 @@ struct Port {
 
 /// All drives that can reach the readers of one stream, or of one ALU or plane.
 struct Lane {
-    IntervalIndex drives;
+    MeetingIndex drives;
 };
 
 class Matcher {
@@ -95,15 +96,13 @@ class Matcher {
                 const std::size_t port = drives_.size();
                 drives_.push_back(stream_port(run, index, *drive));
                 for (std::int64_t s = drive->first; s < drive->first + drive->width; ++s) {
-                    stream_lanes_[stream_lane(run, drive->direction, s)].drives.add(
-                        drives_[port].keys.first(), drives_[port].keys.last(), port);
+                    stream_lanes_[stream_lane(run, drive->direction, s)].drives.add(drives_[port].keys, port);
                 }
             }
             if (const auto& drive = run.use.moment_drive) {
                 const std::size_t port = drives_.size();
                 drives_.push_back({index, 0, 0, run.issue.merged().shifted(drive->offset)});
-                moment_lanes_[moment_lane(*drive)].drives.add(drives_[port].keys.first(),
-                                                              drives_[port].keys.last(), port);
+                moment_lanes_[moment_lane(*drive)].drives.add(drives_[port].keys, port);
             }
         }
         summary_.pieces = static_cast<std::int64_t>(runs_.size());
@@ -140,21 +139,26 @@ class Matcher {
         keep_first(summary_.error, broken);
     }
 
-    /// Cost: pairs that touch before that key.
+    /// Cost: pairs that may share a key and touch before that one.
     [[nodiscard]] std::optional<std::int64_t> least_shared_key(std::span<const std::size_t> ports) {
         std::optional<std::int64_t> least;
-        std::vector<std::size_t> open;
+        if (ports.size() == 1)
+            return least;
+        MeetingIndex index;
+        for (const std::size_t port : ports)
+            index.add(drives_[port].keys, port);
+        index.build();
         for (const std::size_t port : ports) {
             const Progression& keys = drives_[port].keys;
             if (least && keys.first() >= *least)
                 break;
-            std::erase_if(open, [&](std::size_t at) { return drives_[at].keys.last() < keys.first(); });
-            for (const std::size_t at : open) {
+            index.for_each_candidate(keys.first(), keys.first(), keys, [&](std::size_t at) {
+                if (std::pair(drives_[at].keys.first(), at) >= std::pair(keys.first(), port))
+                    return;
                 const auto key = first_common(drives_[at].keys, keys);
                 if (key && (!least || *key < *least))
                     least = key;
-            }
-            open.push_back(port);
+            });
         }
         return least;
     }
@@ -185,18 +189,19 @@ class Matcher {
         };
         if (results.empty())
             return;
-        IntervalIndex alike, others;
+        MeetingIndex alike, others;
         for (const IntervalIndex::Entry& entry : results) {
             (latency(entry) == latency(results.front()) ? alike : others)
-                .add(entry.first, entry.last, entry.payload);
+                .add(drives_[entry.payload].keys, entry.payload);
         }
         alike.build();
         std::optional<std::int64_t> least;
         for (const IntervalIndex::Entry& entry : others.entries()) { // In order of their first keys.
             if (least && entry.first >= *least)
                 break;
-            alike.for_each_touching(entry.first, entry.last, [&](std::size_t port) {
-                const auto tau = first_common(drives_[port].keys, drives_[entry.payload].keys);
+            const Progression& keys = drives_[entry.payload].keys;
+            alike.for_each_candidate(entry.first, entry.last, keys, [&](std::size_t port) {
+                const auto tau = first_common(drives_[port].keys, keys);
                 if (tau && (!least || *tau < *least))
                     least = tau;
             });
@@ -206,7 +211,7 @@ class Matcher {
     }
 
     /// The first of them in program order that has `key`. Precondition: one has.
-    [[nodiscard]] std::size_t first_at(std::int64_t key, const IntervalIndex& index) const {
+    [[nodiscard]] std::size_t first_at(std::int64_t key, const MeetingIndex& index) const {
         std::size_t first = drives_.size();
         for (const IntervalIndex::Entry& entry : index.entries()) {
             if (entry.payload < first && drives_[entry.payload].keys.contains(key))
@@ -264,13 +269,14 @@ class Matcher {
     }
 
     /// Gives every key of `reader` to its nearest upstream drive; returns the least key that nobody drives.
-    std::optional<std::int64_t> feed(const Port& reader, std::size_t operand, std::int64_t member,
-                                     const Lane& lane, bool is_stream) {
+    std::optional<std::int64_t> feed(const Port& reader, std::size_t operand, std::int64_t member, Lane& lane,
+                                     bool is_stream) {
         candidates_.clear();
-        lane.drives.for_each_touching(reader.keys.first(), reader.keys.last(), [&](std::size_t port) {
-            if (!is_stream || drives_[port].hops < reader.hops)
-                candidates_.push_back(port);
-        });
+        lane.drives.for_each_candidate(reader.keys.first(), reader.keys.last(), reader.keys,
+                                       [&](std::size_t port) {
+                                           if (!is_stream || drives_[port].hops < reader.hops)
+                                               candidates_.push_back(port);
+                                       });
         if (candidates_.size() > 1) {
             std::sort(candidates_.begin(), candidates_.end(), [&](std::size_t a, std::size_t b) {
                 const std::int64_t near_a = drives_[a].hops, near_b = drives_[b].hops;

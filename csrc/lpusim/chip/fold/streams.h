@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lpusim/base/progress.h"
-#include "lpusim/chip/fold/intervals.h"
+#include "lpusim/chip/fold/meetings.h"
 #include "lpusim/chip/fold/runs.h"
 
 /// Rule 7 for whole runs: which drive each read gets, which reads get nothing, which drives collide.

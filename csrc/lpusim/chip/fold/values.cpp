@@ -32,7 +32,7 @@ class Executor {
   public:
     Executor(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
              const SourceTable& sources, Memory memory, std::int64_t end, SimdLevel level)
-        : program_(program), runs_(runs), end_(end),
+        : program_(program), spec_(spec), runs_(runs), end_(end),
           work_(program, spec, runs, sources, std::move(memory), level), producer_(runs.size(), 0),
           slice_reads_(static_cast<std::size_t>(program.chips * spec.mem_slices())),
           slice_writes_(slice_reads_.size()),
@@ -49,7 +49,7 @@ class Executor {
         std::int64_t total = 0, done = 0, reported = 0;
         for (std::size_t index = 0; index < actors_.size(); ++index) {
             next.emplace(actors_[index].next_tau, actors_[index].work, index);
-            total += actors_[index].count;
+            total += actors_[index].count * actors_[index].moves;
         }
         while (!next.empty()) {
             if (std::get<0>(next.top()) >= end_)
@@ -62,7 +62,7 @@ class Executor {
             work_.execute(actor, count);
             if (work_.error()) // Another one of the same cycle may come before it.
                 end_ = std::min(end_, work_.error()->tau + 1);
-            done += count;
+            done += count * actor.moves;
             actor.cursor += count;
             if (actor.cursor < actor.count) {
                 actor.next_tau = tau_at(actor, actor.cursor);
@@ -95,8 +95,9 @@ class Executor {
         const std::int64_t count = runs_[run].issue.size();
         if (produces)
             producer_[run] = actors_.size();
-        actors_.push_back(
-            {run, work, offset, 0, count, runs_[run].issue.first() + offset, address, address.range()});
+        const bool is_half = work == Work::Read || work == Work::Write; // of an instruction
+        actors_.push_back({run, work, offset, 0, count, runs_[run].issue.first() + offset, address,
+                           address.range(), is_half ? 1 : moves_of(what(run).instruction, spec_)});
     }
 
     void add_access(std::size_t run, Work work, const SramUse& use, AffineAddress::Side side) {
@@ -305,6 +306,7 @@ class Executor {
     }
 
     const Program& program_;
+    const ChipSpec& spec_;
     const std::vector<QueueRun>& runs_;
     std::int64_t end_; ///< nothing from this cycle on is done
     FoldWork work_;
@@ -316,6 +318,16 @@ class Executor {
 };
 
 } // namespace
+
+std::int64_t moves_of(const Instruction& instruction, const ChipSpec& spec) {
+    if (const auto* access = std::get_if<MemAccess>(&instruction))
+        return access->read && access->write ? 2 : 1;
+    if (const auto* activate = std::get_if<MxmActivate>(&instruction)) {
+        // `lanes` multiply-adds for each byte moved; exact floating-point sums take four times as long.
+        return 1 + spec.lanes() / (activate->dtype == DType::Int8 ? 8 : 2);
+    }
+    return 1;
+}
 
 Values fold_values(const Program& program, const ChipSpec& spec, const std::vector<QueueRun>& runs,
                    const SourceTable& sources, Memory memory, std::int64_t end, const Progress& progress,

@@ -51,6 +51,10 @@ class SourceTable {
     std::vector<std::vector<SourceSegment>> inputs_;
 };
 
+/// About what one instance of a run costs, in vectors moved from one place to another: a read and a write are
+/// one each, an activation is as many as its multiply-adds take as long as.
+[[nodiscard]] std::int64_t moves_of(const Instruction& instruction, const ChipSpec& spec);
+
 /// What computing came to: the SRAM after the program, if there was no error.
 struct Values {
     Memory memory;
@@ -61,7 +65,8 @@ struct Values {
 ///
 /// Runs are taken in order of their next instance, each as far ahead as its inputs are there and as no SRAM
 /// word or weight buffer it touches is still waited for: the earliest pending instance can always go, so this
-/// ends, and a run that nothing interferes with is done in dense batches.
+/// ends, and a run that nothing interferes with is done in dense batches. `progress` counts moves (see
+/// moves_of), every few milliseconds.
 [[nodiscard]] Values fold_values(const Program& program, const ChipSpec& spec,
                                  const std::vector<QueueRun>& runs, const SourceTable& sources, Memory memory,
                                  std::int64_t end, const Progress& progress, SimdLevel level);

@@ -29,6 +29,7 @@ struct Actor {
     std::int64_t next_tau = 0;
     AffineAddress address;
     AffineAddress::Range range;
+    std::int64_t moves = 1; ///< that one instance costs
 };
 
 /// What each kind of work does to values, a batch of instances at a time: SRAM, weights, accumulators, and

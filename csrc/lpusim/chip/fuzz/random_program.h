@@ -6,7 +6,7 @@
 #include "lpusim/chip/program.h"
 #include "lpusim/chip/spec.h"
 
-/// Random small chips and programs for differential tests; compiled into the tests only.
+/// Random small chips and programs for differential tests.
 /// Everything is a pure function of the seed.
 namespace lpusim::chip {
 

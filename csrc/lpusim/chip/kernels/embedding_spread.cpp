@@ -263,7 +263,7 @@ TableSpread spread_table(const ChipSpec& spec, const EmbeddingShape& shape) {
                                 std::to_string(slots_used * planes) + " SRAM slices, ids and rows of " +
                                 std::to_string(shape.tokens) + " tokens " + std::to_string(others) +
                                 "; the chip has " + std::to_string(spec.mem_slices()),
-                            checked_multiply(slots_used * planes + others, slice_bytes), spec.mem_bytes());
+                            saturating_multiply(slots_used * planes + others, slice_bytes), spec.mem_bytes());
     }
     return spread;
 }

@@ -120,8 +120,20 @@ bool slots_are_whole(const GemmPlan& cut, const ProductShape& shape) {
     return shape.slots == 1 || (cut.split_rows ? cut.takers : 1) * cut.chunks * cut.chunk_rows == shape.m;
 }
 
+std::string name_of(const ProductShape& shape) {
+    return "a product of " + std::to_string(shape.m) + " x " + std::to_string(shape.k) + " by " +
+           std::to_string(shape.k) + " x " + std::to_string(shape.n) +
+           (shape.experts > 0 ? ", " + std::to_string(shape.slots) + " times with " +
+                                    std::to_string(shape.experts) + " experts,"
+                              : "");
+}
+
 GemmPlan plan_product(const ChipSpec& spec, const ProductShape& shape) {
     const MatmulType type = matmul_type(shape.dtype, spec);
+    check_fits(spec, name_of(shape),
+               {{shape.m, shape.k, type.bytes, shape.slots},
+                {shape.k, shape.n, type.bytes, std::max<std::int64_t>(shape.experts, 1)},
+                {shape.m, shape.n, kSumBytes, shape.slots}});
     // Results, and expert numbers on their way to the VXM, flow inward.
     const std::int64_t streams = spec.streams_per_direction - (shape.experts > 0 ? kSumBytes : 0);
     if (streams < kSumBytes) {
@@ -162,12 +174,7 @@ GemmPlan plan_product(const ChipSpec& spec, const ProductShape& shape) {
     if (best.takers == 0) {
         slices_least = std::max(slices_least, spec.mem_slices_per_hemisphere + 1);
         throw CapacityError(
-            "a product of " + std::to_string(shape.m) + " x " + std::to_string(shape.k) + " by " +
-                std::to_string(shape.k) + " x " + std::to_string(shape.n) +
-                (shape.experts > 0 ? ", " + std::to_string(shape.slots) + " times with " +
-                                         std::to_string(shape.experts) + " experts,"
-                                   : "") +
-                " needs " + std::to_string(slices_least) +
+            name_of(shape) + " needs " + std::to_string(slices_least) +
                 " SRAM slices in each hemisphere for weights, activations and results; there are " +
                 std::to_string(spec.mem_slices_per_hemisphere),
             checked_multiply(2 * slices_least, spec.mem_words_per_slice * spec.lanes()), spec.mem_bytes());

@@ -304,6 +304,10 @@ ResidentPlan plan_gemm_resident(const ChipSpec& spec, std::int64_t m, std::int64
                                 DType dtype) {
     check_sizes(spec, {{"m", m}, {"n", n}, {"k", k}});
     const MatmulType type = matmul_type(dtype, spec);
+    check_fits(spec,
+               "a product of " + std::to_string(m) + " x " + std::to_string(k) + " by " + std::to_string(k) +
+                   " x " + std::to_string(n) + " with resident weights",
+               {{m, k, type.bytes}, {k, n, type.bytes}, {m, n, kSumBytes}});
     ResidentPlan plan;
     plan.dtype = dtype;
     plan.tiles = div_ceil(n, spec.lanes());

@@ -300,6 +300,13 @@ void check_chain(const ChipSpec& spec, const std::vector<std::int64_t>& widths) 
     }
     for (const std::int64_t width : widths)
         check_sizes(spec, {{"every width", width}});
+    for (std::size_t layer = 1; layer < widths.size(); ++layer) {
+        const std::int64_t rows = widths[layer - 1], columns = widths[layer];
+        check_fits(spec,
+                   "layer " + std::to_string(layer) + " of a chain, " + std::to_string(rows) + " x " +
+                       std::to_string(columns) + ",",
+                   {{rows, columns}});
+    }
     if (spec.streams_per_direction < kSumBytes || spec.vxm_alus < 4) {
         throw ValueError("a chain needs at least four streams per direction and four ALUs, got " +
                          std::to_string(spec.streams_per_direction) + " and " +

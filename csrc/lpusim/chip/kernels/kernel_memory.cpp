@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lpusim/base/integers.h"
+#include "lpusim/chip/kernels/kernel_parts.h"
 #include "lpusim/chip/kernels/kernel_schedule.h"
 
 /// The part of KernelSchedule that places tensors and moves them between SRAM and streams.
@@ -29,6 +30,10 @@ std::int64_t step_words(const std::vector<TensorLoop>& loops) {
 } // namespace
 
 std::size_t KernelSchedule::tensor(Tensor tensor) {
+    check_fits(spec_,
+               tensor.name + " of " + std::to_string(tensor.rows) + " x " + std::to_string(tensor.columns) +
+                   " " + to_string(tensor.dtype),
+               {{tensor.rows, tensor.columns, dtype_bytes(tensor.dtype)}});
     program_.tensors.push_back(std::move(tensor));
     return program_.tensors.size() - 1;
 }

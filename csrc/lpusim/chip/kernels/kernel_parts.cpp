@@ -1,9 +1,11 @@
 #include "lpusim/chip/kernels/kernel_parts.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/base/integers.h"
 
 namespace lpusim::chip {
 
@@ -15,6 +17,23 @@ void check_sizes(const ChipSpec& spec, std::initializer_list<std::pair<const cha
             throw ValueError(std::string(name) + " must be from 1 to 2147483648, got " +
                              std::to_string(size));
         }
+    }
+}
+
+void check_fits(const ChipSpec& spec, const std::string& what, std::initializer_list<MatrixSize> matrices) {
+    constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+    std::int64_t needed = 0;
+    for (const MatrixSize& matrix : matrices) {
+        const std::int64_t bytes =
+            saturating_multiply(saturating_multiply(matrix.rows, matrix.columns),
+                                saturating_multiply(matrix.element_bytes, matrix.count));
+        needed = bytes > kMax - needed ? kMax : needed + bytes;
+    }
+    if (needed > spec.mem_bytes()) {
+        throw CapacityError(what + " needs " + (needed == kMax ? "more than " : "at least ") +
+                                std::to_string(needed == kMax ? kMax - 1 : needed) +
+                                " bytes of SRAM; the chip has " + std::to_string(spec.mem_bytes()),
+                            needed, spec.mem_bytes());
     }
 }
 

@@ -281,22 +281,35 @@ Flow KernelSchedule::counting(std::int64_t cycle, std::vector<Level> levels, std
     take_alu(alu, issues, latency);
     const QueueId queue{Unit::Vxm, Hemisphere::West, alu};
     VxmCompute compute;
-    compute.dtype = compute.result = DType::Fp32;
-    compute.a = number(0);
-    Source source{vxm_position(spec_), cycle, levels, dtype_bytes(DType::Fp32)};
+    compute.dtype = compute.result = DType::Int32;
+    compute.a = VxmImmediate{0};
+    Source source{vxm_position(spec_), cycle, levels, dtype_bytes(DType::Int32)};
     source.alu = alu;
     source.drives = {{emit(queue, issue, compute, turns)}};
     if (count > 1) {
         compute.op = VxmOp::Add;
         compute.a = VxmChain{alu};
-        compute.b = number(1);
+        compute.b = VxmImmediate{1};
         levels.back().count = count - 1;
         source.drives.push_back({emit(queue, cycle, compute, levels)});
     }
-    return add_source(std::move(source), DType::Fp32);
+    return add_source(std::move(source), DType::Int32);
 }
 
 Flow KernelSchedule::delayed(Flow flow, std::int64_t passes) {
+    constexpr std::int64_t kSinglyMax = 32;
+    const std::int64_t latency = spec_.vxm_alu_latency_cycles;
+    // An ALU can hold a vector until the next one comes.
+    std::int64_t turns = passes;
+    for (const Level& level : flow.levels) {
+        if (level.count > 1)
+            turns = level.cycles / latency;
+    }
+    while (passes > kSinglyMax && turns > 1) {
+        const std::int64_t held = std::min(passes - 1, turns);
+        flow = part(hold(flow, held), (held - 1) * latency, flow.levels);
+        passes -= held;
+    }
     for (std::int64_t i = 0; i < passes; ++i) {
         flow = vxm(VxmOp::Pass, {flow});
     }

@@ -81,7 +81,7 @@ class KernelSchedule {
     [[nodiscard]] const ChipSpec& spec() const { return spec_; }
 
     /// Adds a tensor (its pieces follow from its blocks), or a lane map if it is new; the number to name it
-    /// by.
+    /// by. Throws CapacityError for a tensor larger than all SRAM.
     std::size_t tensor(Tensor tensor);
     std::int64_t lane_map(LaneMap map);
 
@@ -128,10 +128,11 @@ class KernelSchedule {
     /// Each vector `count` times, every vxm_alu_latency_cycles, from an ALU that chains its own result.
     [[nodiscard]] Flow hold(const Flow& flow, std::int64_t count);
 
-    /// 0, 1, 2, ... in fp32 on every lane, `count` numbers every vxm_alu_latency_cycles, the first one ready
+    /// 0, 1, 2, ... in int32 on every lane, `count` numbers every vxm_alu_latency_cycles, the first one ready
     /// in `cycle`, anew in each turn of `levels`.
     [[nodiscard]] Flow counting(std::int64_t cycle, std::vector<Level> levels, std::int64_t count);
-    /// The same vectors, each passed on by `passes` ALUs: so many vxm_alu_latency_cycles later.
+    /// The same vectors so many vxm_alu_latency_cycles later: passed on by an ALU each time, or, where it
+    /// takes long, held by one until the next vector comes.
     [[nodiscard]] Flow delayed(Flow flow, std::int64_t passes);
 
     /// Every plane of `a` (and `b`) moved in the SXM of a hemisphere, on as many queues; Transpose takes and

@@ -54,8 +54,11 @@ enum class RopePairing : std::uint8_t { Interleaved, Halves };
 /// What the weights of the chosen experts are made of; in either case divided by their sum.
 enum class GateScore : std::uint8_t { Softmax, Sigmoid };
 
-/// The `chosen` greatest of each row of "logits" (fp32, tokens x experts, finite): "ids" (int32, tokens x
-/// chosen), greatest first, equal logits by lower id, and "weights" (fp32, the same shape).
+/// The `chosen` greatest of each row of "logits" (fp32, tokens x experts): "ids" (int32, tokens x chosen),
+/// greatest first, equal logits by lower id, and "weights" (fp32, the same shape). Ids of a row differ
+/// whatever the logits: minus infinity comes after all that is finite, and NaN after minus infinity. Weights
+/// are what fp32 makes of it: 0 for minus infinity beside something finite, NaN for all of a row that chose a
+/// NaN.
 ///
 /// A token is a lane, an expert a vector: `lanes` tokens are gated at the same time. Each of the `chosen`
 /// rounds looks at all experts twice, for the greatest and for the lowest id that has it; the second look of
@@ -64,7 +67,7 @@ enum class GateScore : std::uint8_t { Softmax, Sigmoid };
 ///     (ceil(tokens / lanes) - 1) * period + 2 * chosen * (experts * vxm_alu_latency_cycles + c) + d
 ///
 /// with c and d fixed by the chip (for few experts SRAM latency is added). Bound by the chain of looks: one
-/// vector is read a cycle. Ids up to 2^24 - 1.
+/// vector is read a cycle.
 [[nodiscard]] Program top_k_gate(const ChipSpec& spec, std::int64_t tokens, std::int64_t experts,
                                  std::int64_t chosen, GateScore score);
 

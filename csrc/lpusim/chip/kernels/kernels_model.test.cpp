@@ -1,7 +1,9 @@
 #include "lpusim/chip/kernels/kernels_model.h"
 
 #include <algorithm>
+#include <bit>
 #include <doctest/doctest.h>
+#include <limits>
 #include <numeric>
 
 #include "lpusim/base/errors.h"
@@ -30,6 +32,41 @@ TEST_CASE("a gate chooses the greatest logits, equal ones by lower id") {
                       order[static_cast<std::size_t>(i)]);
             }
         }
+    }
+}
+
+TEST_CASE("a gate names each expert once, whatever the logits: NaN comes after minus infinity") {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    constexpr float kMax = std::numeric_limits<float>::max();
+    const float odd_nan = std::bit_cast<float>(0xffc00123U), nan = std::bit_cast<float>(0x7f800001U);
+    const std::vector<float> logits{-kInfinity, -kInfinity, -kInfinity, -kInfinity, // equal: by id
+                                    nan,        odd_nan,    nan,        -kInfinity, // all NaN are equal
+                                    odd_nan,    kInfinity,  nan,        kMax,       //
+                                    -kMax,      -kInfinity, odd_nan,    -0.0F,      //
+                                    -0.0F,      0.0F,       -1e-45F,    1e-45F};    // both zeros are equal
+    const std::vector<std::int32_t> expected{0, 1, 2, 3, 3, 0, 1, 2, 1, 3, 0, 2, 3, 0, 1, 2, 3, 0, 1, 2};
+    for (const std::int64_t latency : {1, 2, 3}) {
+        CAPTURE(latency);
+        ChipSpec spec = small_kernel_spec();
+        spec.vxm_alu_latency_cycles = latency;
+        const Program program = top_k_gate(spec, 5, 4, 4, GateScore::Sigmoid);
+        CHECK(outcome<std::int32_t>(program, spec, {{"logits", bytes_of(logits)}}, "ids") == expected);
+    }
+}
+
+TEST_CASE("a gate of many groups and one look fits however long an operation takes") {
+    for (const std::int64_t latency : {1, 2, 5}) {
+        CAPTURE(latency);
+        ChipSpec spec = small_kernel_spec();
+        spec.vxm_alu_latency_cycles = latency;
+        const Program program = top_k_gate(spec, 24, 20, 1, GateScore::Softmax);
+        std::vector<float> logits(24 * 20, 0.0F);
+        logits[7] = 1.0F;        // token 0
+        logits[23 * 20 + 9] = 1; // token 23
+        const auto ids = outcome<std::int32_t>(program, spec, {{"logits", bytes_of(logits)}}, "ids");
+        CHECK(ids[0] == 7);
+        CHECK(ids[1] == 0);
+        CHECK(ids[23] == 9);
     }
 }
 

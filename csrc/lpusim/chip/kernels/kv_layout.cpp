@@ -44,6 +44,12 @@ KvLayout kv_layout(const ChipSpec& spec, const KvShape& shape) {
     need("streams a direction: four for scores and four for maxima", 8, spec.streams_per_direction);
     need("SRAM slices in a hemisphere: two for keys and values, the others to work in",
          kAttentionWorkSlices + 2, spec.mem_slices_per_hemisphere);
+    constexpr std::int64_t kBytes = 2; // fp16
+    check_fits(spec,
+               "a cache of " + std::to_string(shape.capacity) + " tokens and " +
+                   std::to_string(shape.kv_heads) + " KV heads",
+               {{shape.capacity, shape.qk_dim, kBytes, shape.kv_heads},
+                {shape.capacity, shape.v_dim, kBytes, shape.kv_heads}});
 
     KvLayout layout;
     layout.shape = shape;

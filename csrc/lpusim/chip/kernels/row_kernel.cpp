@@ -64,18 +64,21 @@ std::size_t RowWay::keep(const Flow& parts) {
     return block;
 }
 
-RowWay::Beside RowWay::for_each_part(Flow row_value, std::size_t kept) {
+RowWay::Beside RowWay::for_each_part(const Flow& row_value, std::size_t kept) {
     const std::int64_t vxm = vxm_position(schedule_.spec());
     const std::int64_t latency = schedule_.spec().vxm_alu_latency_cycles;
     const std::int64_t written = schedule_.readable(kept, vxm);
-    const std::int64_t wait = std::max<std::int64_t>(written - ready(row_value), 0);
-    for (std::int64_t passes = 0; passes < 2 * parts_ + div_ceil(wait, latency); ++passes) {
-        // A held value is there one operation later.
-        const std::int64_t cycle = ready(row_value) + latency;
-        if (cycle >= written && schedule_.can_read(kept, vxm, cycle, levels_)) {
-            return {for_each_part(row_value), schedule_.read(kept, vxm, cycle, levels_)};
-        }
-        row_value = schedule_.vxm(VxmOp::Pass, {row_value});
+    // A held value is there one operation later.
+    const std::int64_t soonest = ready(row_value) + latency;
+    const std::int64_t passes_min = written > soonest ? div_ceil(written - soonest, latency) : 0;
+    // One pass more each time; where it takes many, steps grow to a part of that.
+    for (std::int64_t more = 0; more < 2 * parts_; more += 1 + more / 64) {
+        const std::int64_t passes = passes_min + more;
+        const std::int64_t cycle = soonest + passes * latency;
+        if (!schedule_.can_read(kept, vxm, cycle, levels_))
+            continue;
+        const Flow waited = schedule_.delayed(row_value, passes);
+        return {for_each_part(waited), schedule_.read(kept, vxm, cycle, levels_)};
     }
     throw NoRoom("SRAM is too busy to read values in between");
 }

@@ -53,7 +53,7 @@ class RowWay {
         Flow row_value;
         Flow kept;
     };
-    [[nodiscard]] Beside for_each_part(Flow row_value, std::size_t kept);
+    [[nodiscard]] Beside for_each_part(const Flow& row_value, std::size_t kept);
 
   private:
     KernelSchedule& schedule_;

@@ -16,7 +16,13 @@ namespace lpusim::chip {
 namespace {
 
 constexpr std::int64_t kPassesMax = 256; // more than a write and a read across the chip
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// Logits are compared as whole numbers of the same order, so that there is one below all of them.
+constexpr VxmImmediate kChosen{std::numeric_limits<std::int32_t>::min()};
+constexpr VxmImmediate kNoId{std::numeric_limits<std::int32_t>::max()};
+constexpr VxmImmediate kAllButSign{0x7fffffff};
+/// Moves plus infinity (0x7f800000) to the end of int32, and NaN past it: around to below minus infinity.
+constexpr VxmImmediate kNanToBottom{0x7fffffff - 0x7f800000};
 
 /// One schedule with a given period from one group of `lanes` tokens to the next.
 class GateBuilder {
@@ -34,27 +40,21 @@ class GateBuilder {
         ids_ = block("ids", Tensor::Role::Output, DType::Int32, chosen);
         weights_ = block("weights", Tensor::Role::Output, DType::Fp32, chosen);
         for (std::size_t& copy : copies_) {
-            copy = schedule_.scratch(DType::Fp32, {{groups_}, {experts}});
+            copy = schedule_.scratch(DType::Int32, {{groups_}, {experts}});
         }
         greatest_ = schedule_.scratch(DType::Fp32, {{groups_}, {chosen}});
     }
 
     Program build(GateScore score) {
-        std::size_t left = logits_; // those not chosen yet; what is chosen is minus infinity
         std::optional<Flow> taken;
         for (std::int64_t round = 0; round < chosen_; ++round) {
-            Flow greatest;
-            if (!taken) {
-                greatest = schedule_.fold_innermost(VxmOp::Max, read(left, 0));
-            } else {
-                const Flow rest = without(left, *taken);
-                left = copies_[static_cast<std::size_t>(round % 2)];
-                schedule_.write(left, rest);
-                greatest = wait_for(left, schedule_.fold_innermost(VxmOp::Max, rest), experts_);
-            }
-            schedule_.write(greatest_, greatest, {chosen_}, round);
-            taken = lowest_id(left, greatest);
-            schedule_.write(ids_, schedule_.vxm(VxmOp::Convert, {*taken}, DType::Int32), {chosen_}, round);
+            const Flow left = taken ? without(copy_of(round - 1), *taken) : keys(read(logits_, 0));
+            schedule_.write(copy_of(round), left);
+            const Flow greatest =
+                wait_for(copy_of(round), schedule_.fold_innermost(VxmOp::Max, left), experts_);
+            schedule_.write(greatest_, logit_of(greatest), {chosen_}, round);
+            taken = lowest_id(copy_of(round), greatest);
+            schedule_.write(ids_, *taken, {chosen_}, round);
         }
         write_weights(score, schedule_.readable(greatest_, vxm_));
         return schedule_.finish();
@@ -80,20 +80,44 @@ class GateBuilder {
         throw NoRoom("SRAM is too busy to read what was just written");
     }
 
-    /// The logits left, but minus infinity for expert `taken`.
+    /// The keys of the experts left after a round.
+    [[nodiscard]] std::size_t copy_of(std::int64_t round) const {
+        return copies_[static_cast<std::size_t>(round % 2)];
+    }
+
+    /// Keys in the order of logits: both zeros are one, and every NaN is the same one, below minus infinity.
+    [[nodiscard]] Flow keys(const Flow& logits) {
+        Flow bits = schedule_.vxm(VxmOp::Add, {logits, number(0)});
+        bits.dtype = DType::Int32;
+        return schedule_.vxm(VxmOp::Add, {flipped_if_negative(bits), kNanToBottom});
+    }
+    [[nodiscard]] Flow logit_of(const Flow& key) {
+        Flow logit = flipped_if_negative(schedule_.vxm(VxmOp::Sub, {key, kNanToBottom}));
+        logit.dtype = DType::Fp32;
+        return logit;
+    }
+    /// The bits of fp32 as whole numbers of the same order, and back.
+    [[nodiscard]] Flow flipped_if_negative(const Flow& bits) {
+        const Flow is_negative = schedule_.vxm(VxmOp::Less, {bits, VxmImmediate{0}});
+        const Flow flipped = schedule_.vxm(VxmOp::Xor, {bits, kAllButSign});
+        const Flow kept = schedule_.vxm(VxmOp::Pass, {bits});
+        return schedule_.vxm(VxmOp::Select, {flipped, kept, is_negative});
+    }
+
+    /// The keys left, but the least of all for expert `taken`.
     [[nodiscard]] Flow without(std::size_t left, const Flow& taken) {
         const Flow held = schedule_.hold(taken, experts_);
         const Flow ids = schedule_.counting(held.cycle, groups(0), experts_);
         const Flow is_taken = schedule_.vxm(VxmOp::Equal, {held, ids});
-        return schedule_.vxm(VxmOp::Select, {number(-kInfinity), read(left, is_taken.cycle), is_taken});
+        return schedule_.vxm(VxmOp::Select, {kChosen, read(left, is_taken.cycle), is_taken});
     }
 
-    /// The least id whose logit is the greatest.
+    /// The least id whose key is the greatest.
     [[nodiscard]] Flow lowest_id(std::size_t left, const Flow& greatest) {
         const Flow held = schedule_.hold(greatest, experts_);
         const Flow is_greatest = schedule_.vxm(VxmOp::Equal, {held, read(left, held.cycle)});
         const Flow ids = schedule_.counting(is_greatest.cycle, groups(0), experts_);
-        const Flow candidates = schedule_.vxm(VxmOp::Select, {ids, number(kInfinity), is_greatest});
+        const Flow candidates = schedule_.vxm(VxmOp::Select, {ids, kNoId, is_greatest});
         return schedule_.fold_innermost(VxmOp::Min, candidates);
     }
 
@@ -130,8 +154,8 @@ class GateBuilder {
     std::size_t logits_ = 0;
     std::size_t ids_ = 0;
     std::size_t weights_ = 0;
-    std::array<std::size_t, 2> copies_{}; ///< of the logits not chosen yet, in turns
-    std::size_t greatest_ = 0;            ///< of each round
+    std::array<std::size_t, 2> copies_{}; ///< of the keys not chosen yet, in turns
+    std::size_t greatest_ = 0;            ///< the logit of each round
 };
 
 } // namespace
@@ -139,20 +163,22 @@ class GateBuilder {
 Program top_k_gate(const ChipSpec& spec, std::int64_t tokens, std::int64_t experts, std::int64_t chosen,
                    GateScore score) {
     check_sizes(spec, {{"tokens", tokens}, {"experts", experts}, {"chosen", chosen}});
-    constexpr std::int64_t kIdsMax = std::int64_t{1} << 24; // counted in fp32
-    if (experts > kIdsMax || chosen > experts) {
-        throw ValueError("chosen must be at most experts, and experts at most 16777216, got " +
-                         std::to_string(chosen) + " of " + std::to_string(experts));
+    if (chosen > experts) {
+        throw ValueError("chosen must be at most experts, got " + std::to_string(chosen) + " of " +
+                         std::to_string(experts));
     }
     const std::int64_t lanes = spec.lanes();
     Program one = GateBuilder(spec, std::min(tokens, lanes), experts, chosen, 1).build(score);
     if (tokens <= lanes) {
         return one;
     }
-    // Groups that do not overlap always fit; two or three at a time leave fewer units idle.
+    // Groups that do not overlap always fit; two or three at a time leave fewer units idle. A group's looks
+    // at the experts are over before those of the next one begin.
     const std::int64_t alone = program_cycles(one, spec);
+    const std::int64_t look = experts * spec.vxm_alu_latency_cycles;
     return first_fitting(3, 1, -1, [&](std::int64_t at_once) {
-        return GateBuilder(spec, tokens, experts, chosen, div_ceil(alone, at_once)).build(score);
+        const std::int64_t period = std::max(div_ceil(alone, at_once), look);
+        return GateBuilder(spec, tokens, experts, chosen, period).build(score);
     });
 }
 

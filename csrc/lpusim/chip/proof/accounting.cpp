@@ -73,13 +73,14 @@ class QueueTimes {
   public:
     QueueTimes(const Program& program, const ChipSpec& spec) : spec_(spec) {
         const Releases releases(program, spec);
+        const std::int64_t end = program_cycles(program, spec);
         for (const QueueRun& run : queue_runs(program, spec)) {
             const InstructionRun& what = program.runs[static_cast<std::size_t>(run.run)];
             issues_[run.use.queue].push_back(run.issue);
             if (const auto* config = std::get_if<Config>(&what.instruction))
                 configs_[run.use.queue].emplace(run.use.issue, config->superlanes);
             if (parks(run.use.barrier))
-                parked_cycles_[run.use.queue] += *releases.after(run.use) - run.use.issue - 1;
+                parked_cycles_[run.use.queue] += std::min(*releases.after(run.use), end) - run.use.issue - 1;
         }
     }
 

@@ -14,7 +14,7 @@ namespace lpusim::chip {
 struct QueueUse {
     QueueId queue;
     std::int64_t busy_cycles = 0;   ///< instances issued, one cycle each
-    std::int64_t parked_cycles = 0; ///< behind a Sync or Deskew
+    std::int64_t parked_cycles = 0; ///< behind a Sync or Deskew, until the program ends
     /// Superlanes powered while busy, summed over the busy cycles: all of them, or as Config says.
     std::int64_t powered_superlane_cycles = 0;
 

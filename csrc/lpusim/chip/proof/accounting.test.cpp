@@ -74,6 +74,26 @@ TEST_CASE("a queue that waits for a notify is parked, neither busy nor idle") {
     CHECK(counts.queues[1].parked_cycles == 0);
 }
 
+TEST_CASE("waiting counts for no cycle of a program, and for none of a queue after its end") {
+    const auto cycles = [](const std::string& text) { return fold(parse(text), {}, {}, false).cycles; };
+    // Twenty superlanes after the last issue; neither 35 cycles of a notify nor an epoch of a deskew.
+    CHECK(cycles("@5 mem.w.0 sync\n@7 vxm.0 notify\n") == 7 + 20);
+    CHECK(cycles("@7 vxm.0 notify\n") == 7 + 20);
+    CHECK(cycles("@3 c2c.e.0 deskew\n") == 3 + 20);
+    const Accounting ends_first = counted("@5 mem.w.0 sync\n@7 vxm.0 notify\n");
+    CHECK(ends_first.queues[0].parked_cycles == 27 - 6);
+    // Until cycle 4 of an epoch that is over then, and until the end of the program where it is not.
+    ChipSpec spec;
+    spec.c2c_epoch_cycles = 4;
+    CHECK(counted("@0 c2c.e.0 deskew\n", spec).queues[0].parked_cycles == 3);
+    spec.c2c_epoch_cycles = 20;
+    CHECK(counted("@0 c2c.e.0 deskew\n", spec).queues[0].parked_cycles == 19);
+    spec.c2c_epoch_cycles = 21;
+    const Accounting deskew = counted("@0 c2c.e.0 deskew\n", spec);
+    CHECK(deskew.queues[0].parked_cycles == 19);
+    CHECK(deskew.queues[0].busy_cycles == 1); // 20 cycles: none is idle.
+}
+
 TEST_CASE("activations are counted by type") {
     ChipSpec spec;
     const Accounting counts =

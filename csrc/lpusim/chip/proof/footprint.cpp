@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
+#include <limits>
 #include <set>
 
 #include "lpusim/base/errors.h"
@@ -14,19 +16,36 @@
 namespace lpusim::chip {
 namespace {
 
-/// Calls visit(address, cycle) for every address a run touches, levels that stay in place left out.
-template <class Visit>
-void for_addresses(const InstructionRun& run, std::size_t level, std::int64_t address, std::int64_t cycle,
-                   const Visit& visit) {
-    if (level == run.repeat.size()) {
-        visit(address, cycle);
-        return;
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+/// When a run first touches each address from `range.least` to `range.greatest`, in cycles after its first
+/// instance; kNever where it does not. Levels do not overlap in time, so the least index of the outermost
+/// level that leads to an address wins, whatever is inside. Cost: addresses in the range x levels.
+std::vector<std::int64_t> first_touches(const InstructionRun& run, std::int64_t base,
+                                        const AffineAddress::Range& range) {
+    std::vector<std::int64_t> first(static_cast<std::size_t>(range.greatest - range.least + 1), kNever);
+    const auto size = static_cast<std::int64_t>(first.size());
+    first[static_cast<std::size_t>(base - range.least)] = 0;
+    for (auto level = run.repeat.rbegin(); level != run.repeat.rend(); ++level) {
+        const std::int64_t stride = level->address_stride;
+        if (stride == 0 || level->count == 1)
+            continue;
+        // Chains of addresses a stride apart: each is touched first from the nearest one behind it.
+        for (std::int64_t chain = 0; chain < std::min(std::abs(stride), size); ++chain) {
+            std::int64_t steps = 0, since = kNever;
+            for (std::int64_t at = stride > 0 ? chain : size - 1 - chain; at >= 0 && at < size;
+                 at += stride) {
+                std::int64_t& cycle = first[static_cast<std::size_t>(at)];
+                if (cycle != kNever) {
+                    since = cycle;
+                    steps = 0;
+                } else if (since != kNever && ++steps < level->count) {
+                    cycle = since + steps * level->cycles;
+                }
+            }
+        }
     }
-    const Level& repeat = run.repeat[level];
-    const std::int64_t count = repeat.address_stride == 0 ? 1 : repeat.count;
-    for (std::int64_t i = 0; i < count; ++i) {
-        for_addresses(run, level + 1, address + i * repeat.address_stride, cycle + i * repeat.cycles, visit);
-    }
+    return first;
 }
 
 /// The first run in time that touches an accumulator slot, if any does.
@@ -190,12 +209,16 @@ class FootprintBuilder {
         auto& first_uses = first_uses_[plane];
         first_uses.resize(static_cast<std::size_t>(spec_.mxm_accumulator_vectors));
         const auto& order = std::get<MxmAccumulate>(what(run).instruction);
-        for_addresses(what(run), 0, order.slot, run.issue.first(),
-                      [&](std::int64_t slot, std::int64_t cycle) {
-                          SlotUse& use = first_uses[static_cast<std::size_t>(slot)];
-                          if (use.run == nullptr || cycle < use.cycle)
-                              use = {cycle, &run};
-                      });
+        const auto range = AffineAddress(what(run), order.slot, AffineAddress::Side::Read).range();
+        const auto touches = first_touches(what(run), order.slot, range);
+        for (std::size_t i = 0; i < touches.size(); ++i) {
+            if (touches[i] == kNever)
+                continue;
+            SlotUse& use = first_uses[static_cast<std::size_t>(range.least) + i];
+            const std::int64_t cycle = run.issue.first() + touches[i];
+            if (use.run == nullptr || cycle < use.cycle)
+                use = {cycle, &run};
+        }
     }
 
     /// What is loaded must be installed by this program: the last load comes before the last install.

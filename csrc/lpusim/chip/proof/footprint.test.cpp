@@ -2,12 +2,17 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "lpusim/base/errors.h"
 #include "lpusim/chip/access.h"
 #include "lpusim/chip/fold/fold.h"
+#include "lpusim/chip/fuzz/draw.h"
 #include "lpusim/chip/fuzz/random_program.h"
 #include "lpusim/chip/kernels/kernels.h"
 #include "lpusim/chip/kernels/layout.h"
@@ -56,6 +61,26 @@ void check_composition(const std::vector<Program>& programs, const ChipSpec& spe
     for (const Program& program : programs)
         sequential = fold(program, spec, sequential, true).memory;
     REQUIRE((fold(flat, spec, random_memory(spec, seed), true).memory == sequential));
+}
+
+bool uses_maps(const Program& program) {
+    return std::ranges::any_of(program.runs, [](const InstructionRun& run) {
+        const auto* access = std::get_if<MemAccess>(&run.instruction);
+        return access != nullptr && ((access->read && access->read->gather.has_value()) ||
+                                     (access->write && access->write->scatter.has_value()));
+    });
+}
+
+/// Is it legal, and without need of weights or sums of a program before it?
+bool follows(const Program& program, const ChipSpec& spec) {
+    if (!verify(program, spec).legal())
+        return false;
+    try {
+        static_cast<void>(footprint(program, spec));
+        return true;
+    } catch (const ScheduleError&) {
+        return false;
+    }
 }
 
 } // namespace
@@ -146,6 +171,115 @@ TEST_CASE("random programs composed at their least offsets are legal and change 
     MESSAGE("composed " << composed << " groups of programs");
     CHECK(composed > 60);
     CHECK(overlapping > 30);
+}
+
+TEST_CASE("programs with gathers and scatters composed at their least offsets change nothing") {
+    std::int64_t composed = 0;
+    for (std::uint64_t seed = 1; seed <= 260; ++seed) {
+        CAPTURE(seed);
+        const ChipSpec spec = random_spec(seed);
+        std::vector<Program> programs;
+        for (std::uint64_t tries = 0; tries < 60 && programs.size() < 3; ++tries) {
+            Program program = random_linked_program(spec, 100 * seed + tries);
+            std::erase_if(program.runs,
+                          [](const InstructionRun& run) { return run.queue.unit == Unit::C2c; });
+            if (uses_maps(program) && follows(program, spec))
+                programs.push_back(std::move(program));
+        }
+        if (programs.size() < 2)
+            continue;
+        const Program flat = flatten(compose(programs, spec));
+        CAPTURE(to_text(flat));
+        REQUIRE(verify(flat, spec).message == "");
+        Memory sequential = memory_with_maps(spec, seed);
+        bool outside = false; // An address that an earlier program wrote.
+        for (const Program& program : programs) {
+            Run run = fold(program, spec, std::move(sequential), true);
+            outside = run.error.has_value();
+            if (outside)
+                break;
+            sequential = std::move(run.memory);
+        }
+        const Run together = fold(flat, spec, memory_with_maps(spec, seed), true);
+        REQUIRE(together.error.has_value() == outside);
+        REQUIRE((outside || together.memory == sequential));
+        composed += !outside;
+    }
+    CHECK(composed > 30);
+}
+
+TEST_CASE("the first slot that is added to before it is started is found in any nest of repeats") {
+    ChipSpec spec;
+    spec.mxm_accumulator_vectors = 24;
+    std::int64_t refused = 0;
+    for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+        CAPTURE(seed);
+        Draw draw(seed);
+        Program program;
+        for (const bool start : {true, false}) {
+            if (!start && draw.chance(50) &&
+                !program.runs.empty()) { // The same slots, a little later or not.
+                program.runs.push_back(program.runs.front());
+                program.runs.back().issue += draw.between(-2, 9);
+                std::get<MxmAccumulate>(program.runs.back().instruction).start = false;
+                continue;
+            }
+            std::vector<Level> levels;
+            std::int64_t cycles = 1, low = 0, high = 0;
+            for (std::int64_t depth = draw.between(0, 3); depth > 0; --depth) {
+                const Level level{draw.between(1, 4), cycles + draw.between(0, 3), draw.between(-3, 3), 0};
+                cycles = level.count * level.cycles;
+                (level.address_stride < 0 ? low : high) += (level.count - 1) * level.address_stride;
+                levels.insert(levels.begin(), level);
+            }
+            if (high - low >= spec.mxm_accumulator_vectors)
+                continue;
+            program.runs.push_back({{Unit::MxmAccumulators, Hemisphere::West, 0},
+                                    draw.between(9, 40),
+                                    MxmAccumulate{draw.between(-low, 23 - high), start, {}, DType::Int32},
+                                    levels,
+                                    {}});
+        }
+        // By slot, the first instance in time; of two in one cycle that of the first run.
+        std::map<std::int64_t, std::pair<std::int64_t, const InstructionRun*>> first;
+        const std::vector<QueueRun> runs = queue_runs(program, spec);
+        for (const QueueRun& run : runs) {
+            const InstructionRun& what = program.runs[static_cast<std::size_t>(run.run)];
+            const auto& order = std::get<MxmAccumulate>(what.instruction);
+            const AffineAddress slot(what, order.slot, AffineAddress::Side::Read);
+            for (std::int64_t i = 0; i < run.issue.size(); ++i) {
+                const std::pair touch{run.issue.at(i), &what};
+                const auto known = first.emplace(slot.at(i), touch).first;
+                if (touch.first < known->second.first)
+                    known->second = touch;
+            }
+        }
+        std::string expected;
+        for (const auto& [slot, touch] : first) {
+            if (expected.empty() && !std::get<MxmAccumulate>(touch.second->instruction).start)
+                expected = " adds to accumulator " + std::to_string(slot) + " before";
+        }
+        std::string seen;
+        try {
+            static_cast<void>(footprint(program, spec));
+        } catch (const ScheduleError& error) {
+            seen = error.what();
+        }
+        REQUIRE(seen.empty() == expected.empty());
+        REQUIRE(seen.find(expected) != std::string::npos);
+        refused += !seen.empty();
+    }
+    CHECK(refused > 500);
+    CHECK(refused < 1900);
+    // 1e8 instances in 196 slots.
+    const auto slots = [](const std::string& repeats) {
+        return parse("@0 mxm.w.0.accumulators start 0" + repeats + "\n");
+    };
+    CHECK(footprint(slots(" repeat 40 every 5120000 address 1 repeat 40 every 128000 address 1"
+                          " repeat 40 every 3200 address 1 repeat 40 every 80 address 1"
+                          " repeat 40 every 2 address 1"),
+                    ChipSpec{})
+              .cycles > 40 * 5120000 - 5120000);
 }
 
 TEST_CASE("where repeats take turns, what comes first in time counts, not what is listed first") {

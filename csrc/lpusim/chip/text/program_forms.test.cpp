@@ -5,6 +5,7 @@
 #include "lpusim/chip/kernels/attention.h"
 #include "lpusim/chip/kernels/kernels.h"
 #include "lpusim/chip/kernels/kernels_matmul.h"
+#include "lpusim/chip/kernels/kernels_model.h"
 #include "lpusim/chip/kernels/kernels_rows.h"
 #include "lpusim/chip/kernels/kernels_vector.h"
 #include "lpusim/chip/kernels/kv_append.h"
@@ -65,6 +66,12 @@ TEST_CASE("the builders' programs survive as text and as bytes") {
         }
     }
     check_forms(expert_gemm(spec, {.experts = 4, .slots = 6, .rows = 2, .n = 320, .k = 320}));
+    check_forms(gemm_resident(spec, 64, 320, 320, DType::Int8));
+    check_forms(embedding(spec, 20, 500, 1000, DType::Fp16));
+    check_forms(rope(spec, 20, 4, 64, RopePairing::Halves));
+    check_forms(top_k_gate(spec, 400, 16, 2, GateScore::Softmax));
+    check_forms(pointwise(spec, 20, 1000, DType::Fp32,
+                          {{VxmOp::Mul, {"b"}, DType::Fp32}, {VxmOp::Relu, {}, DType::Fp32}}));
     check_forms(gemv_chain(spec, {320, 640, 320}, {0.125F, 0.1F}));
     const KvShape cache{.capacity = 400, .kv_heads = 2, .qk_dim = 64, .v_dim = 64};
     check_forms(attention(spec, {3, 317, 4, cache, true, {}, DType::Fp16}));
