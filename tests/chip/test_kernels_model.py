@@ -118,7 +118,7 @@ def test_every_entry_of_a_spread_table_is_found():
 
 @pytest.mark.parametrize(
     ("entries", "columns", "period_max"),
-    [(49_152, 576, 5), (32_000, 1024, 5), (128_256, 640, 10), (151_936, 320, 24)],
+    [(49_152, 576, 5), (32_000, 1024, 5), (128_256, 640, 10), (151_936, 320, 18), (70_233, 1280, 25)],
 )
 def test_real_vocabularies_fit_a_chip(entries, columns, period_max):
     cycles = [

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lpusim
 from lpusim import chip
@@ -65,6 +67,41 @@ def test_a_transpose_equals_numpy_bit_for_bit(spec, rows, columns, dtype):
     assert tick.outputs["out"].tobytes() == fold.outputs["out"].tobytes()
     cost = chip.transpose_cost(spec, rows, columns, dtype=dtype)
     assert fold.cycles == tick.cycles == chip.verify(program, spec).cycles == cost.cycles
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 60),
+    columns=st.integers(1, 60),
+    dtype=st.sampled_from(["int8", "fp16"]),
+    superlanes=st.integers(1, 5),
+    width=st.sampled_from([1, 2, 3, 4, 6, 8, 16]),
+    words=st.sampled_from([24, 64, 102]),
+    latencies=st.tuples(st.integers(1, 2), st.integers(0, 5), st.integers(0, 5), st.integers(1, 3)),
+)
+def test_a_transpose_works_on_any_chip(rows, columns, dtype, superlanes, width, words, latencies):
+    read, mapped, write, alu = latencies
+    spec = chip.ChipSpec(
+        superlanes=superlanes,
+        lanes_per_superlane=width,
+        mem_words_per_slice=words,
+        mem_read_latency_cycles=read,
+        mem_map_latency_cycles=mapped,
+        mem_write_latency_cycles=write,
+        vxm_alu_latency_cycles=alu,
+    )
+    x = any_bits(rows, columns, dtype)
+    try:
+        cost = chip.transpose_cost(spec, rows, columns, dtype=dtype)
+    except lpusim.CapacityError:
+        with pytest.raises(lpusim.CapacityError):
+            chip.transpose(spec, rows, columns, dtype=dtype)
+        return
+    program = chip.transpose(spec, rows, columns, dtype=dtype)
+    fold, tick = (chip.run(program, spec, {"x": x}, engine=engine) for engine in ("fold", "tick"))
+    assert fold.outputs["out"].tobytes() == tick.outputs["out"].tobytes() == x.T.tobytes()
+    assert fold.cycles == tick.cycles == cost.cycles
+    assert not chip.lint(program, spec)
 
 
 def test_two_transposes_give_the_matrix_back():

@@ -106,7 +106,9 @@ class SpreadLookup {
                     blocks.push_back(leaf_blocks(group, first_window, leaves));
                 }
             }
-            const auto maps = addresses(bank, leaves);
+            // Sides take turns, so that both halves of the chip fill alike.
+            const std::int64_t first_side = round / spread_.banks % 2;
+            const auto maps = addresses(bank, first_side, leaves);
             Flow number = schedule_.vxm(VxmOp::Sub, {number_, whole(first_window)});
             std::vector<Flow> bits; // of the number of a leaf, one for each level of the tree, in its cycle
             for (std::int64_t level = 0; level < depth_; ++level) {
@@ -165,14 +167,21 @@ class SpreadLookup {
         return blocks;
     }
 
-    /// The addresses in a bank on their way inward, in the hemispheres that have leaves.
-    [[nodiscard]] std::vector<Flow> addresses(std::int64_t bank, std::int64_t leaves) {
-        std::vector<Flow> maps;
-        for (std::int64_t side = 0; side < std::min<std::int64_t>(leaves, 2); ++side) {
+    /// Addresses in a bank on their way inward, in a hemisphere.
+    struct Inward {
+        Flow map;
+        Hemisphere side = Hemisphere::West;
+    };
+
+    /// For one leaf after the other, those of one side and the other in turn.
+    [[nodiscard]] std::vector<Inward> addresses(std::int64_t bank, std::int64_t first_side,
+                                                std::int64_t leaves) {
+        std::vector<Inward> maps;
+        for (std::int64_t turn = 0; turn < std::min<std::int64_t>(leaves, 2); ++turn) {
+            const auto side = static_cast<Hemisphere>((first_side + turn) % 2);
             Flow made = schedule_.vxm(VxmOp::Add, {address_, whole(bank * bank_words(spec_))});
             made.streams = dtype_bytes(DType::Int16);
-            maps.push_back(
-                schedule_.sxm(static_cast<Hemisphere>(side), SxmOp::Distribute, same_lanes_, made));
+            maps.push_back({schedule_.sxm(side, SxmOp::Distribute, same_lanes_, made), side});
         }
         return maps;
     }
@@ -180,13 +189,13 @@ class SpreadLookup {
     /// What the leaf of this number has, as words of as many byte planes as an ALU can take.
     [[nodiscard]] std::vector<Flow> picked(std::int64_t group, const std::vector<std::size_t>& blocks,
                                            std::int64_t leaves, std::int64_t bank,
-                                           const std::vector<Flow>& maps, const std::vector<Flow>& bits) {
+                                           const std::vector<Inward>& maps, const std::vector<Flow>& bits) {
         const std::int64_t planes = across(group).count * dtype_bytes(shape_.dtype);
         std::vector<std::vector<Flow>> words(planes == kGroupPlanes ? 1 : static_cast<std::size_t>(planes));
         for (std::int64_t leaf = 0; leaf < leaves; ++leaf) {
-            const auto side = static_cast<std::size_t>(leaf % 2);
-            Flow read = schedule_.gather(blocks[static_cast<std::size_t>(leaf)], maps[side],
-                                         static_cast<Hemisphere>(side), bank);
+            const Inward& inward = maps[static_cast<std::size_t>(leaf % 2)];
+            Flow read =
+                schedule_.gather(blocks[static_cast<std::size_t>(leaf)], inward.map, inward.side, bank);
             read.dtype = DType::Int32;
             for (std::size_t plane = 0; plane < words.size(); ++plane) {
                 words[plane].push_back(planes == kGroupPlanes ? read
@@ -240,9 +249,9 @@ TableSpread spread_table(const ChipSpec& spec, const EmbeddingShape& shape) {
     const std::int64_t streams = spec.streams_per_direction / 2;
     spread.groups = std::clamp<std::int64_t>(streams / kGroupPlanes, 1, div_ceil(planes, kGroupPlanes));
     const std::int64_t leaf_planes = std::min(planes, spread.groups * kGroupPlanes);
-    // As many words an ALU takes at a time, which most ALUs pick from in a round.
+    // As many words an ALU takes at a time, which half of the ALUs pick from in a round.
     const std::int64_t words = leaf_planes / kGroupPlanes + leaf_planes % kGroupPlanes;
-    const std::int64_t picks = spec.vxm_alus * 3 / 4 / words;
+    const std::int64_t picks = spec.vxm_alus / 2 / words;
     const std::int64_t leaves_max =
         std::clamp<std::int64_t>(std::min(2 * (streams / leaf_planes), picks), 2, kLeavesMax);
     const std::int64_t slots = div_ceil(spread.windows, spread.banks);
