@@ -163,8 +163,9 @@ class BankChecker {
     template <class Visit>
     static void for_each_meeting(const Accesses& one, Port& others, const Visit& visit) {
         const Progression times = one.times();
-        others.times.for_each_candidate(times.first(), times.last(), times,
-                                        [&](std::size_t at) { visit(others.runs[at]); });
+        others.times.for_each_candidate(
+            times.first(), times.last(), times, [&](std::size_t at) { return others.runs[at].times(); },
+            [&](std::size_t at) { visit(others.runs[at]); });
     }
 
     void check_bank(const Accesses& read, const Accesses& write) {

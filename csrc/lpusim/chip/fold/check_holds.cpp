@@ -95,7 +95,8 @@ class HoldChecker {
                 continue;
             }
             const Hold& hold = holds_[entry.payload];
-            holds.for_each_candidate(entry.first, entry.first, hold.busy, [&](std::size_t at) {
+            const auto busy_of = [&](std::size_t at) { return holds_[at].busy; };
+            holds.for_each_candidate(entry.first, entry.first, hold.busy, busy_of, [&](std::size_t at) {
                 if (std::pair(holds_[at].busy.first(), at) < std::pair(entry.first, entry.payload))
                     check_pair(holds_[at], hold);
             });

@@ -36,7 +36,8 @@ class QueueChecker {
                               std::tuple(first_->tau, first_->kind, first_->queue, first_->run)) {
                 continue;
             }
-            times.for_each_candidate(entry.first, entry.first, next.issue, [&](std::size_t at) {
+            const auto issues_of = [&](std::size_t at) { return runs_[at].issue; };
+            times.for_each_candidate(entry.first, entry.first, next.issue, issues_of, [&](std::size_t at) {
                 if (std::pair(runs_[at].issue.first(), at) < std::pair(entry.first, entry.payload))
                     check_pair(runs_[std::min(at, entry.payload)], runs_[std::max(at, entry.payload)]);
             });

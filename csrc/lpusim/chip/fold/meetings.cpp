@@ -52,22 +52,20 @@ std::pair<std::int64_t, std::int64_t> MeetingIndex::Cells::of(std::int64_t start
 
 void MeetingIndex::make_groups() {
     std::map<std::int64_t, std::vector<std::size_t>> members;
-    for (std::size_t i = 0; i < added_.size(); ++i)
-        members[added_[i].residues.modulus].push_back(i);
+    for (std::size_t i = 0; i < residues_.size(); ++i)
+        members[residues_[i].modulus].push_back(i);
     for (auto& [modulus, list] : members) {
         std::vector<std::size_t>& all = groups_[list.size() < kGroupMembersMin ? 1 : modulus].members;
         all.insert(all.end(), list.begin(), list.end());
     }
     for (auto& [modulus, group] : groups_) {
         for (const std::size_t i : group.members)
-            group.by_value.add(added_[i].first, added_[i].last, i);
+            group.by_value.add(entries()[i].first, entries()[i].last, i);
         group.by_value.build();
     }
 }
 
 void MeetingIndex::find(std::int64_t low, std::int64_t high, const Residues& asked) {
-    if (groups_.empty())
-        make_groups();
     found_.clear();
     for (auto& [modulus, group] : groups_)
         find_in(group, modulus, low, high, asked);
@@ -75,7 +73,7 @@ void MeetingIndex::find(std::int64_t low, std::int64_t high, const Residues& ask
 
 void MeetingIndex::find_in(Group& group, std::int64_t modulus, std::int64_t low, std::int64_t high,
                            const Residues& asked) {
-    const auto keep = [&](std::size_t i) { found_.push_back(added_[i].payload); };
+    const auto keep = [&](std::size_t i) { found_.push_back(entries()[i].payload); };
     const std::int64_t divisor = std::gcd(modulus, asked.modulus); // 0: single values meet single values.
     const bool apart = divisor > 1 && asked.span < divisor / 2;
     auto cells = group.cells.find(divisor);
@@ -93,7 +91,7 @@ void MeetingIndex::find_in(Group& group, std::int64_t modulus, std::int64_t low,
     }
     const std::size_t before = found_.size();
     const auto keep_if_near = [&](std::size_t i) {
-        const Residues& has = added_[i].residues;
+        const Residues& has = residues_[i];
         if (meet(asked.start, asked.span, has.start, has.span, divisor))
             keep(i);
     };
@@ -113,8 +111,8 @@ MeetingIndex::Cells MeetingIndex::make_cells(const Group& group, std::int64_t di
     table.width = div_ceil(divisor, std::min(divisor, static_cast<std::int64_t>(group.members.size())));
     table.cells.resize(static_cast<std::size_t>(div_ceil(divisor, table.width)));
     for (const std::size_t i : group.members) {
-        const Added& member = added_[i];
-        const auto [first, last] = table.of(member.residues.start, member.residues.span);
+        const IntervalIndex::Entry& member = entries()[i];
+        const auto [first, last] = table.of(residues_[i].start, residues_[i].span);
         if (last - first >= std::min(kCellsOfOneMax, table.count())) {
             table.wide.add(member.first, member.last, i);
             continue;

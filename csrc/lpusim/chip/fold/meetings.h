@@ -26,13 +26,13 @@ struct Residues {
 ///
 /// They are told apart by their first and last values and, where there are many, by residues: runs of one
 /// queue that take turns have one period and different places in it, so that none of them is looked at but
-/// those that meet. Cost: building a sort; a question O(log n + answers) where periods have a common divisor
-/// larger than the bursts inside them, else all that touch [low, high].
+/// those that meet. The caller keeps the progressions themselves, by payload. Cost: building a sort; a
+/// question O(log n + answers) where periods have a common divisor larger than the bursts inside them, else
+/// all that touch [low, high].
 class MeetingIndex {
   public:
     void add(const Progression& values, std::size_t payload) {
         by_value_.add(values.first(), values.last(), payload);
-        added_.push_back({residues_of(values), values.first(), values.last(), payload});
     }
 
     /// Call once, after the last add and before the first question.
@@ -42,13 +42,18 @@ class MeetingIndex {
     [[nodiscard]] const std::vector<IntervalIndex::Entry>& entries() const { return by_value_.entries(); }
 
     /// Calls visit(payload), once each and in no order to rely on, for all that touch [low, high] and may
-    /// share a value with `values`.
-    template <class Visit>
+    /// share a value with `values`. `values_of(payload)` is what was added, each time the same.
+    template <class ValuesOf, class Visit>
     void for_each_candidate(std::int64_t low, std::int64_t high, const Progression& values,
-                            const Visit& visit) {
-        if (added_.size() < kFew) {
+                            const ValuesOf& values_of, const Visit& visit) {
+        if (entries().size() < kFew) {
             by_value_.for_each_touching(low, high, visit);
             return;
+        }
+        if (groups_.empty()) {
+            for (const IntervalIndex::Entry& entry : entries())
+                residues_.push_back(residues_of(values_of(entry.payload)));
+            make_groups();
         }
         find(low, high, residues_of(values));
         for (const std::size_t payload : found_)
@@ -64,12 +69,6 @@ class MeetingIndex {
   private:
     static constexpr std::size_t kFew = 64;
 
-    struct Added {
-        Residues residues;
-        std::int64_t first = 0;
-        std::int64_t last = 0;
-        std::size_t payload = 0;
-    };
     /// Members of a group by what is left of them modulo some divisor of their period, in cells of
     /// neighbours.
     struct Cells {
@@ -84,7 +83,7 @@ class MeetingIndex {
     };
     /// All of one period.
     struct Group {
-        std::vector<std::size_t> members; ///< indices into `added_`
+        std::vector<std::size_t> members; ///< places among the entries
         IntervalIndex by_value;
         std::map<std::int64_t, Cells> cells; ///< by divisor
     };
@@ -96,8 +95,8 @@ class MeetingIndex {
     [[nodiscard]] Cells make_cells(const Group& group, std::int64_t divisor) const;
 
     IntervalIndex by_value_;
-    std::vector<Added> added_;
-    std::map<std::int64_t, Group> groups_; ///< by modulus
+    std::vector<Residues> residues_;       ///< by place among the entries
+    std::map<std::int64_t, Group> groups_; ///< by modulus; made when there is a question and many to ask
     std::vector<std::size_t> found_;
 };
 

@@ -61,7 +61,8 @@ TEST_CASE("all that meet are candidates, once each, among few and among many") {
         for (int question = 0; question < 100; ++question) {
             const Progression asked = any_progression(draw);
             std::set<std::size_t> found;
-            index.for_each_candidate(asked.first(), asked.last(), asked, [&](std::size_t payload) {
+            const auto values_of = [&](std::size_t payload) { return all[payload]; };
+            index.for_each_candidate(asked.first(), asked.last(), asked, values_of, [&](std::size_t payload) {
                 REQUIRE(found.insert(payload).second);
                 REQUIRE(all[payload].first() <= asked.last());
                 REQUIRE(all[payload].last() >= asked.first());

@@ -127,7 +127,7 @@ class Matcher {
 
     /// `ports` stand at one position, in order of their first keys.
     void collide(std::size_t lane, std::span<const std::size_t> ports) {
-        const auto key = least_shared_key(ports);
+        const auto key = least_shared_key(lane, ports);
         if (!key)
             return;
         const Port* other = least_at(*key, ports, nullptr);
@@ -139,28 +139,35 @@ class Matcher {
         keep_first(summary_.error, broken);
     }
 
-    /// Cost: pairs that may share a key and touch before that one.
-    [[nodiscard]] std::optional<std::int64_t> least_shared_key(std::span<const std::size_t> ports) {
+    /// Cost: drives of the lane that may have the first key of one of `ports`, as far as that one.
+    [[nodiscard]] std::optional<std::int64_t> least_shared_key(std::size_t lane,
+                                                               std::span<const std::size_t> ports) {
         std::optional<std::int64_t> least;
         if (ports.size() == 1)
             return least;
-        MeetingIndex index;
-        for (const std::size_t port : ports)
-            index.add(drives_[port].keys, port);
-        index.build();
         for (const std::size_t port : ports) {
-            const Progression& keys = drives_[port].keys;
-            if (least && keys.first() >= *least)
+            const Port& drive = drives_[port];
+            const std::int64_t first = drive.keys.first();
+            if (least && first >= *least)
                 break;
-            index.for_each_candidate(keys.first(), keys.first(), keys, [&](std::size_t at) {
-                if (std::pair(drives_[at].keys.first(), at) >= std::pair(keys.first(), port))
+            for_each_candidate(stream_lanes_[lane].drives, first, first, drive.keys, [&](std::size_t at) {
+                const Port& other = drives_[at];
+                if (other.hops != drive.hops || std::pair(other.keys.first(), at) >= std::pair(first, port))
                     return;
-                const auto key = first_common(drives_[at].keys, keys);
+                const auto key = first_common(other.keys, drive.keys);
                 if (key && (!least || *key < *least))
                     least = key;
             });
         }
         return least;
+    }
+
+    template <class Visit>
+    void for_each_candidate(MeetingIndex& index, std::int64_t low, std::int64_t high, const Progression& keys,
+                            const Visit& visit) {
+        index.for_each_candidate(
+            low, high, keys, [&](std::size_t port) -> const Progression& { return drives_[port].keys; },
+            visit);
     }
 
     /// The drive of `key` that is the least in (queue, run), other than `without`.
@@ -200,7 +207,7 @@ class Matcher {
             if (least && entry.first >= *least)
                 break;
             const Progression& keys = drives_[entry.payload].keys;
-            alike.for_each_candidate(entry.first, entry.last, keys, [&](std::size_t port) {
+            for_each_candidate(alike, entry.first, entry.last, keys, [&](std::size_t port) {
                 const auto tau = first_common(drives_[port].keys, keys);
                 if (tau && (!least || *tau < *least))
                     least = tau;
@@ -272,11 +279,11 @@ class Matcher {
     std::optional<std::int64_t> feed(const Port& reader, std::size_t operand, std::int64_t member, Lane& lane,
                                      bool is_stream) {
         candidates_.clear();
-        lane.drives.for_each_candidate(reader.keys.first(), reader.keys.last(), reader.keys,
-                                       [&](std::size_t port) {
-                                           if (!is_stream || drives_[port].hops < reader.hops)
-                                               candidates_.push_back(port);
-                                       });
+        for_each_candidate(lane.drives, reader.keys.first(), reader.keys.last(), reader.keys,
+                           [&](std::size_t port) {
+                               if (!is_stream || drives_[port].hops < reader.hops)
+                                   candidates_.push_back(port);
+                           });
         if (candidates_.size() > 1) {
             std::sort(candidates_.begin(), candidates_.end(), [&](std::size_t a, std::size_t b) {
                 const std::int64_t near_a = drives_[a].hops, near_b = drives_[b].hops;

@@ -143,6 +143,7 @@ void RandomWork::store(const StreamRef& group, std::int64_t width, std::int64_t 
 
 std::vector<Level> RandomWork::plain_levels() const {
     std::vector<Level> repeat;
+    repeat.reserve(levels_.size());
     for (const Steps& steps : levels_)
         repeat.push_back({steps.count, steps.cycles, 0, 0});
     return repeat;
