@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["CapacityError", "DisconnectedError", "ScheduleError"]
 
 
@@ -31,4 +33,10 @@ class DisconnectedError(ValueError):
 
 
 class ScheduleError(RuntimeError):
-    """A program or a timetable breaks a rule of the machine. The message names who, where and when."""
+    """A program or a timetable breaks a rule of the machine. The message names who, where and when.
+
+    Attributes:
+        violation: The same as fields, a `lpusim.net.Violation`, where a timetable is at fault; else None.
+    """
+
+    violation: Any = None

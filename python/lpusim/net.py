@@ -29,22 +29,28 @@ from lpusim._net_collectives import (
 )
 from lpusim._net_edges import Cable
 from lpusim._net_link import LinkSpec
-from lpusim._net_timetable import Timetable, Verification, verify
+from lpusim._net_ports import ChipPorts
+from lpusim._net_timetable import RULES, Replay, Timetable, Verification, Violation, replay, verify
 from lpusim._net_topology import LpxWiring, Topology
 
 __all__ = [
+    "RULES",
     "Cable",
+    "ChipPorts",
     "Collective",
     "LinkSpec",
     "LpxWiring",
     "ReduceCost",
+    "Replay",
     "Timetable",
     "Topology",
     "Verification",
+    "Violation",
     "all_gather",
     "all_reduce",
     "broadcast",
     "reduce_scatter",
+    "replay",
     "schedule",
     "send",
     "verify",

@@ -113,12 +113,16 @@ def test_double_booking_names_both_owners_the_link_and_the_cycle():
     traffic = net.schedule(net.Topology.ring(4, link=LINK), [(0, 1, 640), (0, 1, 320)])
     assert traffic.timetable.runs["start_cycle"].tolist() == [0, 20]
     net.verify(traffic.timetable)
-    with pytest.raises(
-        ScheduleError,
-        match=r"link 0 \(chip 0 to chip 1\) is booked twice at cycle 19: by "
-        r"transfer 0 .* and by transfer 1",
-    ):
+    with pytest.raises(ScheduleError) as error:
         net.verify(traffic.timetable.with_runs(start_cycle=[0, 19]))
+    assert str(error.value) == (
+        "link 0 (chip 0 to chip 1) is booked twice at cycle 19: by vector 0 of transfer 1 (chip 0 to chip 1) "
+        "and by vector 1 of transfer 0 (chip 0 to chip 1)"
+    )
+    seen = error.value.violation
+    assert (seen.rule, seen.cycle, seen.link, seen.chip) == ("link_busy", 19, 0, None)
+    assert (seen.transfer, seen.vector, seen.other_transfer, seen.other_vector) == (1, 0, 0, 1)
+    assert seen.message == str(error.value)
 
 
 @settings(deadline=None)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,11 @@ from lpusim import ScheduleError, net
 
 
 class IllegalError(Exception):
-    """The replay met something no machine can do."""
+    """The replay met something no machine can do, in cycle `cycle`; None: at the end."""
+
+    def __init__(self, what, cycle=None):
+        super().__init__(what)
+        self.cycle = cycle
 
 
 @dataclass
@@ -33,7 +37,10 @@ def rows_of(columns):
     ]
 
 
-def replay(timetable, *, memory=None, reduce=None):
+WIDE = net.ChipPorts(out_vectors_per_cycle=999, in_vectors_per_cycle=999, links_fed=999)
+
+
+def replay(timetable, *, memory=None, reduce=None, ports=WIDE):
     """Cycle by cycle: land what arrives, let the adders work, start what is due.
 
     `memory[chip][vector]` is what chips hold at first; without it values are not followed.
@@ -46,7 +53,7 @@ def replay(timetable, *, memory=None, reduce=None):
     waits = defaultdict(list)
     for row in rows_of(timetable.dependencies):
         if transfers[row["on"]]["target"] != transfers[row["transfer"]]["source"]:
-            raise IllegalError("waits for something that happens elsewhere")
+            raise ValueError("waits for something that happens elsewhere")
         waits[row["transfer"]].append((row["on"], row["delay_cycles"]))
     route_hops = defaultdict(int)
     due = defaultdict(list)
@@ -66,15 +73,19 @@ def replay(timetable, *, memory=None, reduce=None):
     place = {}  # (transfer, vector) -> [hops done, chip, landed at, value]
     landed_at = {}
     sent = received = last_arrival = last_sum = 0
+    transit = defaultdict(int)
     cycle, end = 0, max(due, default=-1)
     while cycle <= end or landing:
+        came, went = defaultdict(int), defaultdict(int)
         for key, hop, chip, value in landing.pop(cycle, []):
             index, vector = key
             place[key] = [hop + 1, chip, cycle, value]
+            came[chip] += 1
             if hop + 1 < route_hops[index]:
+                transit[chip] += 1
                 continue
             if chip != transfers[index]["target"]:
-                raise IllegalError("ends on the wrong chip")
+                raise IllegalError("ends on the wrong chip", cycle)
             received += 1
             last_arrival = cycle
             landed_at[key] = cycle
@@ -95,10 +106,11 @@ def replay(timetable, *, memory=None, reduce=None):
         for link_index, index, hop, vector in due.pop(cycle, []):
             transfer, key = transfers[index], (index, vector)
             if held_for[link_index] > 0:
-                raise IllegalError("link is held")
+                raise IllegalError("link is held", cycle)
             held_for[link_index] = vector_cycles[link_index]
+            went[source[link_index]] += 1
             if not 0 <= vector - transfer["first_vector"] < transfer["vector_count"]:
-                raise IllegalError("no such vector")
+                raise IllegalError("no such vector", cycle)
             if hop == 0:
                 if (
                     key in place
@@ -107,23 +119,34 @@ def replay(timetable, *, memory=None, reduce=None):
                     + (vector - transfer["first_vector"]) * transfer["release_period_cycles"]
                     or source[link_index] != transfer["source"]
                 ):
-                    raise IllegalError("not at the source, or not yet")
+                    raise IllegalError("not at the source, or not yet", cycle)
                 for on, delay in waits[index]:
                     on_row = transfers[on]
                     if not 0 <= vector - on_row["first_vector"] < on_row["vector_count"]:
                         continue
                     if (on, vector) not in landed_at or cycle < landed_at[on, vector] + delay:
-                        raise IllegalError("what it waits for is not there")
+                        raise IllegalError("what it waits for is not there", cycle)
                 if cycle < sum_ready.get((transfer["source"], vector), 0):
-                    raise IllegalError("not summed yet")
+                    raise IllegalError("not summed yet", cycle)
                 value = memory[transfer["source"]][vector] if follow else None
                 sent += 1
             else:
                 done, chip, _, value = place.get(key, [-1, -1, -1, None])
                 if done != hop or chip != source[link_index]:
-                    raise IllegalError("not here")
+                    raise IllegalError("not here", cycle)
+                transit[chip] -= 1
             place[key] = [-1, -1, -1, None]
             landing[cycle + hop_cycles[link_index]].append((key, hop, target[link_index], value))
+        fed = defaultdict(int)
+        for link_index, left in held_for.items():
+            fed[source[link_index]] += left > 0
+        if (
+            max(went.values(), default=0) > ports.out_vectors_per_cycle
+            or max(came.values(), default=0) > ports.in_vectors_per_cycle
+            or max(fed.values(), default=0) > ports.links_fed
+            or max(transit.values(), default=0) * timetable.topology.link.vector_bytes > ports.transit_bytes
+        ):
+            raise IllegalError("too much for a chip", cycle)
         cycle += 1
     for index, transfer in enumerate(transfers):
         for vector in range(transfer["first_vector"], transfer["first_vector"] + transfer["vector_count"]):
@@ -220,36 +243,73 @@ def test_more_cables_between_two_chips_never_make_a_message_later(cables, more, 
     )
 
 
-@settings(deadline=None)
-@given(traffic(), st.data())
-def test_verifier_and_replay_agree_on_what_is_legal(case, data):
-    topology, requests = case
+RUN_COLUMNS = ["start_cycle", "period_cycles", "link", "first_vector", "vector_step", "vector_count", "hop"]
+
+
+@st.composite
+def broken(draw):
+    """A timetable with up to three numbers moved, perhaps a dependency more, and perhaps narrow ports."""
+    topology, requests = draw(traffic())
     timetable = net.schedule(topology, requests).timetable
     count = len(timetable.runs["start_cycle"])
-    if count == 0:
-        return
-    for _ in range(data.draw(st.integers(1, 2))):
-        name = data.draw(
-            st.sampled_from(
-                ["start_cycle", "period_cycles", "link", "first_vector", "vector_step", "vector_count"]
-            )
-        )
+    for _ in range(draw(st.integers(0, 3)) if count else 0):
+        name = draw(st.sampled_from(RUN_COLUMNS))
         low = 1 if name in ("period_cycles", "vector_step", "vector_count") else 0
-        high = topology.directed_link_count - 1 if name == "link" else None
         column = timetable.runs[name].copy()
-        row = data.draw(st.integers(0, count - 1))
-        moved = max(low, int(column[row]) + data.draw(st.integers(-8, 8)))
-        column[row] = moved if high is None else min(high, moved)
+        row = draw(st.integers(0, count - 1))
+        moved = max(low, int(column[row]) + draw(st.integers(-8, 8)))
+        column[row] = min(moved, topology.directed_link_count - 1) if name == "link" else moved
         timetable = timetable.with_runs(**{name: column})
+    ends = list(
+        zip(timetable.transfers["source"].tolist(), timetable.transfers["target"].tolist(), strict=True)
+    )
+    pairs = [(t, on) for t, (a, _) in enumerate(ends) for on, (_, b) in enumerate(ends) if a == b]
+    if pairs and draw(st.booleans()):
+        transfer, on = draw(st.sampled_from(pairs))
+        rows = {"transfer": transfer, "on": on, "delay_cycles": draw(st.integers(0, 9))}
+        columns = {name: np.array([value], dtype=np.int64) for name, value in rows.items()}
+        timetable = dataclasses.replace(timetable, dependencies=columns)
+    narrow = draw(st.sampled_from([None, None, *PORT_LIMITS]))
+    ports = WIDE if narrow is None else dataclasses.replace(WIDE, **{narrow: draw(PORT_LIMITS[narrow])})
+    return timetable, ports
+
+
+PORT_LIMITS = {
+    "out_vectors_per_cycle": st.integers(1, 3),
+    "in_vectors_per_cycle": st.integers(1, 2),
+    "links_fed": st.integers(1, 4),
+    "transit_bytes": st.integers(0, 1000),
+}
+
+
+def verdict(check, timetable, ports):
+    """What a check has to say: cycles, the violation, or what is wrong with the rows."""
     try:
-        seen = replay(timetable)
-    except IllegalError:
-        seen = None
-    if seen is None:
-        with pytest.raises((ScheduleError, ValueError)):
-            net.verify(timetable)
+        return check(timetable, ports=ports).cycles
+    except ScheduleError as error:
+        return error.violation
+    except ValueError as error:
+        return str(error)
+
+
+@settings(deadline=None, max_examples=300)
+@given(broken())
+def test_proof_reference_network_and_this_replay_agree(case):
+    timetable, ports = case
+    proved = verdict(net.verify, timetable, ports)
+    assert proved == verdict(net.replay, timetable, ports)
+    if isinstance(proved, str):
+        return
+    try:
+        cycle = replay(timetable, ports=ports).last_arrival
+    except IllegalError as error:
+        illegal = error
     else:
-        assert net.verify(timetable).cycles == seen.last_arrival
+        assert proved == cycle
+        return
+    assert isinstance(proved, net.Violation), illegal
+    assert proved.cycle == illegal.cycle
+    assert proved.rule in net.RULES
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct Transfer {
 
 /// Slots of one directed link: vector first_vector + i * vector_step starts at start_cycle + i *
 /// period_cycles, for i < vector_count. `hop` counts the links of a transfer's route from 0. Every vector of
-/// a transfer takes the same number of hops.
+/// a transfer takes the same number of hops, but not all need go the same way.
 struct Run {
     std::int64_t transfer = 0;
     std::int64_t hop = 0;
@@ -51,6 +52,11 @@ struct Timetable {
     std::vector<Run> runs;
     std::vector<Dependency> dependencies;
 };
+
+/// Throws ValueError, naming table, row and column, for a row that means nothing: a chip, link or transfer
+/// that is not there, a count below 1, a run that would collide with itself, a transfer to its own source, a
+/// dependency on what arrives elsewhere. Cost: O(rows log links).
+void validate(const Topology& topology, const Timetable& timetable);
 
 /// The columns of a row type, for everything that copies tables column by column.
 template <class Row>

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "lpusim/net/chip_ports.h"
 #include "lpusim/net/timetable.h"
+#include "lpusim/net/violation.h"
 
 namespace lpusim::net {
 
@@ -15,19 +18,27 @@ struct Verification {
     /// Payload that left its source, and payload that reached its target.
     std::int64_t bytes_sent = 0;
     std::int64_t bytes_received = 0;
+
+    friend bool operator==(const Verification&, const Verification&) = default;
 };
 
-/// Proves a timetable legal, without knowledge of how it was made:
+/// What a timetable amounts to, or the first rule that it breaks; one of the two means something.
+struct Proof {
+    Verification totals;
+    std::optional<Violation> violation;
+};
+
+/// Proves a timetable legal, or finds its first violation (least cycle, then rule, place and slot), without
+/// knowledge of how it was made. The rules are those of `Rule`.
 ///
-/// 1. every transfer's vectors cross every hop of one connected path, from source to target, exactly once;
-/// 2. no vector leaves its source before the release or before a dependency allows it;
-/// 3. no vector leaves a chip on the way before it has arrived there;
-/// 4. no two vectors hold a directed link in the same cycle.
-///
-/// Throws ScheduleError for the first violation in that order, naming the transfers, link, chips and cycles;
-/// ValueError for a row that means nothing (a link that is not there, a negative count).
-/// Cost: O(rows log rows) plus, for runs that overlap in time on one link, pairs of runs; never per vector
-/// unless two periods do not align.
+/// Throws ValueError for a row that means nothing (`validate`) and for ports out of range.
+/// Cost: O(rows log rows); pairs of runs only where they overlap in time on one link or carry vectors of one
+/// transfer over one hop; never per vector unless two periods do not align. Memory: 16 bytes a row and some a
+/// link.
+[[nodiscard]] Proof prove(const Topology& topology, const Timetable& timetable, const ChipPorts& ports);
+
+/// The same with ports_for(topology) unless given; throws ScheduleError saying what the first violation is.
+Verification verify(const Topology& topology, const Timetable& timetable, const ChipPorts& ports);
 Verification verify(const Topology& topology, const Timetable& timetable);
 
 } // namespace lpusim::net

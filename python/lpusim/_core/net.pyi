@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Collective', 'LinkSpec', 'LpxWiring', 'ReduceCost', 'Timetable', 'Topology', 'Verification', 'all_gather', 'all_reduce', 'broadcast', 'link_from_ps', 'reduce_scatter', 'schedule', 'send', 'verify']
+__all__: list[str] = ['ChipPorts', 'Collective', 'LinkSpec', 'LpxWiring', 'Proof', 'ReduceCost', 'Replay', 'Timetable', 'Topology', 'Verification', 'Violation', 'all_gather', 'all_reduce', 'broadcast', 'link_from_ps', 'ports_for', 'prove', 'reduce_scatter', 'replay', 'schedule', 'send', 'violation_text']
 class LinkSpec:
     """
     What all links have in common.
@@ -152,6 +152,146 @@ class Topology:
     @property
     def symmetry_chips(self) -> int:
         ...
+class Timetable:
+    """
+    Transfers, the slots they hold and what they wait for.
+    """
+    def __init__(self, transfers: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], runs: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], dependencies: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]]) -> None:
+        ...
+    def dependencies(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
+        ...
+    def runs(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
+        ...
+    def transfers(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
+        ...
+class ChipPorts:
+    """
+    What a chip can do for vectors that pass through it.
+    """
+    @staticmethod
+    def fields() -> list[dict[str, typing.Any]]:
+        """
+        One dict a field: name, unit, min, max, meaning, integer.
+        """
+    def __init__(self) -> None:
+        ...
+    @property
+    def in_vectors_per_cycle(self) -> int:
+        """
+        vectors a chip's streams can take from its links in one cycle [vectors]
+        """
+    @in_vectors_per_cycle.setter
+    def in_vectors_per_cycle(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def links_fed(self) -> int:
+        """
+        links a chip can hold in one cycle [links]
+        """
+    @links_fed.setter
+    def links_fed(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def out_vectors_per_cycle(self) -> int:
+        """
+        vectors a chip's streams can bring to its links in one cycle [vectors]
+        """
+    @out_vectors_per_cycle.setter
+    def out_vectors_per_cycle(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def transit_bytes(self) -> int:
+        """
+        SRAM for vectors that wait on their way elsewhere [bytes]
+        """
+    @transit_bytes.setter
+    def transit_bytes(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+class Verification:
+    """
+    What a legal timetable amounts to.
+    """
+    @property
+    def bytes_received(self) -> int:
+        ...
+    @property
+    def bytes_sent(self) -> int:
+        ...
+    @property
+    def cycles(self) -> int:
+        ...
+    @property
+    def slot_count(self) -> int:
+        ...
+class Violation:
+    """
+    One broken rule; -1 is said of what the rule does not have.
+    """
+    @property
+    def cycle(self) -> int:
+        ...
+    @property
+    def hop(self) -> int:
+        ...
+    @property
+    def is_at_end(self) -> bool:
+        ...
+    @property
+    def link(self) -> int:
+        ...
+    @property
+    def other_hop(self) -> int:
+        ...
+    @property
+    def other_transfer(self) -> int:
+        ...
+    @property
+    def other_vector(self) -> int:
+        ...
+    @property
+    def place(self) -> int:
+        ...
+    @property
+    def rule(self) -> str:
+        ...
+    @property
+    def transfer(self) -> int:
+        ...
+    @property
+    def vector(self) -> int:
+        ...
+class Proof:
+    """
+    What a timetable amounts to, or the first rule that it breaks.
+    """
+    @property
+    def totals(self) -> Verification:
+        ...
+    @property
+    def violation(self) -> Violation | None:
+        ...
+class Replay:
+    """
+    What a replayed timetable came to.
+    """
+    @property
+    def links_fed_max(self) -> int:
+        ...
+    @property
+    def proof(self) -> Proof:
+        ...
+    @property
+    def tick_count(self) -> int:
+        ...
+    @property
+    def transit_bytes_max(self) -> int:
+        ...
+    @property
+    def vectors_in_max(self) -> int:
+        ...
+    @property
+    def vectors_out_max(self) -> int:
+        ...
 class ReduceCost:
     """
     What adding costs a chip.
@@ -179,34 +319,6 @@ class ReduceCost:
     @first_cycles.setter
     def first_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
-class Timetable:
-    """
-    Transfers, the slots they hold and what they wait for.
-    """
-    def __init__(self, transfers: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], runs: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], dependencies: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]]) -> None:
-        ...
-    def dependencies(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
-        ...
-    def runs(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
-        ...
-    def transfers(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
-        ...
-class Verification:
-    """
-    What a legal timetable amounts to.
-    """
-    @property
-    def bytes_received(self) -> int:
-        ...
-    @property
-    def bytes_sent(self) -> int:
-        ...
-    @property
-    def cycles(self) -> int:
-        ...
-    @property
-    def slot_count(self) -> int:
-        ...
 class Collective:
     """
     The cycles of an operation and its timetable.
@@ -231,11 +343,21 @@ def broadcast(topology: Topology, source: typing.SupportsInt | typing.SupportsIn
     ...
 def link_from_ps(vector_bytes: typing.SupportsInt | typing.SupportsIndex, vector_ps: typing.SupportsInt | typing.SupportsIndex, hop_ps: typing.SupportsInt | typing.SupportsIndex, clock_hz: typing.SupportsInt | typing.SupportsIndex) -> LinkSpec:
     ...
+def ports_for(topology: Topology) -> ChipPorts:
+    """
+    The first-generation LPU's ports, with room for every link of a chip at once.
+    """
+def prove(topology: Topology, timetable: Timetable, ports: ChipPorts) -> Proof:
+    ...
 def reduce_scatter(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, reduce: ReduceCost, record: bool) -> Collective:
+    ...
+def replay(topology: Topology, timetable: Timetable, ports: ChipPorts) -> Replay:
     ...
 def schedule(topology: Topology, requests: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]], record: bool) -> Collective:
     ...
 def send(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, target: typing.SupportsInt | typing.SupportsIndex, size_bytes: typing.SupportsInt | typing.SupportsIndex, record: bool) -> Collective:
     ...
-def verify(topology: Topology, timetable: Timetable) -> Verification:
-    ...
+def violation_text(topology: Topology, timetable: Timetable, ports: ChipPorts, violation: Violation) -> str:
+    """
+    The violation as one sentence.
+    """
