@@ -22,7 +22,9 @@ class _Recorder(doctest.DocTestRunner):
         self.printed: dict[int, tuple[str, str]] = {}
 
     def report_failure(self, out: object, test: doctest.DocTest, example: doctest.Example, got: str) -> None:
-        self.printed[example.lineno] = (example.want, re.sub(r"(?m)^\n", "<BLANKLINE>\n", got))
+        got = re.sub(r"(?m)^\n", "<BLANKLINE>\n", got)
+        got = re.sub(r"(?m)(^Traceback .*\n)(?: .*\n)+", r"\1...\n", got)  # Frames are not the reader's.
+        self.printed[example.lineno] = (example.want, got)
 
 
 def rewritten(page: Path) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from lpusim import _core
 from lpusim._arguments import finite_number, shown, whole_number
 from lpusim._chip_build import SIZE_MAX, program_of, spec_core
+from lpusim._names import unknown_name
 
 if TYPE_CHECKING:
     from lpusim.chip import ChipSpec, Program
@@ -33,15 +34,15 @@ def _build(builder: Any, spec: ChipSpec, rows: Any, columns: Any, dtype: Any, **
     )
 
 
-def _bits(number: Any, dtype: str) -> int:
-    """The bits of a number in a type, as the signed 32-bit integer an immediate is."""
+def _bits(place: str, number: Any, dtype: str) -> int:
+    """The bits of a number in a type, as the signed 32-bit integer an immediate is; messages name `place`."""
     kind = _BITS.get(dtype)
     if kind is None:
-        raise ValueError(f"there are no numbers of type {dtype!r}; convert first")
-    value = finite_number("a number of a chain", number)
+        raise ValueError(f"{place}: there are no numbers of type {shown(dtype)}; convert first")
+    value = finite_number(f"{place}: an operand that is no input's name", number)
     if np.issubdtype(kind, np.integer):
         limits = np.iinfo(np.int8 if kind is np.int8 else np.int32)
-        return whole_number(f"an {dtype} number of a chain", number, limits.min, limits.max)
+        return whole_number(f"{place}: an {dtype} number", number, limits.min, limits.max)
     bits = np.array([value], kind).view(np.uint16 if kind is np.float16 else np.int32)
     return int(bits[0])
 
@@ -83,16 +84,38 @@ def pointwise(
     """
     chain = []
     value = dtype
-    for step in steps:
+    if isinstance(steps, str) or not isinstance(steps, Sequence):
+        raise TypeError(f"steps must be a list of tuples such as ('mul', 'b'), got {shown(steps)}")
+    known = _core.chip.vxm_operations()
+    for number, step in enumerate(steps):
+        if isinstance(step, str):
+            raise TypeError(f"steps[{number}] must be a tuple: write ({step!r},), not {step!r}")
+        if not isinstance(step, tuple | list) or not step or not isinstance(step[0], str):
+            raise TypeError(
+                f"steps[{number}] must be a tuple of an operation's name and its operands, such as "
+                f"('mul', 'b'), got {shown(step)}"
+            )
         name, *operands = step
+        if name not in known:
+            raise unknown_name("VXM operation", name, known)
         result = value
         if name in _RESULT_IS_LAST:
             if not operands:
-                raise ValueError(f"{name!r} needs the type of its result")
+                raise ValueError(
+                    f"steps[{number}]: {name!r} ends with the type of its result, such as 'int8'"
+                )
             result = operands.pop()
+            if not isinstance(result, str):
+                raise TypeError(
+                    f"steps[{number}]: {name!r} ends with the type of its result, got {shown(result)}"
+                )
         types = {"scale": "fp32", "shift_right": "int32"}
+        if "out" in operands:
+            raise ValueError(f"steps[{number}]: 'out' is the name of the result, not of an input")
         operands = [
-            operand if isinstance(operand, str) else _bits(operand, types.get(name, value))
+            operand
+            if isinstance(operand, str)
+            else _bits(f"steps[{number}]", operand, types.get(name, value))
             for operand in operands
         ]
         chain.append((name, operands, result))

@@ -93,10 +93,10 @@ class Lint:
 
     Attributes:
         kind: "unread stream", "unused result" or "unreceived vector".
-        queue: Who made the values.
+        queue: Who made the values; "mem.w.4..9" where the same is true of neighbouring slices of a run.
         run: Number of its run in the program.
         repeat: The first instance concerned.
-        count: Instances concerned.
+        count: Instances concerned, of each slice.
         message: All of that on one line.
     """
 
@@ -165,6 +165,13 @@ def verified(program: Any, spec: Any) -> Verification:
 def write_perfetto(program: Any, spec: Any, path: str | PathLike[str], spans_max: int) -> Path:
     """Writes the timeline of a legal program (core objects)."""
     spans_max = whole_number("spans_max", spans_max, 1, _ROWS_MAX)
+    cycles = program.cycles(spec)
+    cycles_max = (2**63 - 1) * spec.clock_hz // 10**12
+    if cycles > cycles_max:
+        raise ValueError(
+            f"a timeline shows at most {cycles_max:,} cycles of {spec.clock_hz:,} Hz (2^63 ps), "
+            f"and this program takes {cycles:,}"
+        )
     columns = _core.chip.timeline(program, spec, spans_max)
     start_ps = _core.base.cycles_to_ps(columns["first_cycle"], spec.clock_hz)
     end_ps = _core.base.cycles_to_ps(columns["first_cycle"] + columns["duration_cycles"], spec.clock_hz)
@@ -248,19 +255,19 @@ def draw_occupancy(program: Any, spec: Any, ax: Axes, *, chip: int, rows_max: in
 
 
 def _label_positions(ax: Axes, spec: Any) -> None:
-    """Names the units along the line."""
+    """Names the units along the line; neighbours at an end share a label of two lines."""
     end = spec.positions - 1
     middle = end // 2
-    places = {
-        0: "MXM, C2C west",
-        1: "SXM west",
-        (2 + middle) // 2: "SRAM west",
+    labels = {
+        0.5: "SXM west\nMXM, C2C west",
+        (1 + middle) / 2: "SRAM west",
         middle: "VXM",
-        (middle + end - 1) // 2: "SRAM east",
-        end - 1: "SXM east",
-        end: "MXM, C2C east",
+        (middle + end - 1) / 2: "SRAM east",
+        end - 0.5: "MXM, C2C east\nSXM east",
     }
-    ax.set_yticks(list(places), list(places.values()))
+    ax.set_yticks(list(labels), list(labels.values()), fontsize="small")
+    ax.tick_params(axis="y", which="major", length=0)
+    ax.set_yticks([0, 1, middle, end - 1, end], minor=True)
     ax.set_ylim(-1, end + 1)
     ax.set_ylabel("position, west to east")
     ax.axhspan(1.5, middle - 0.5, color="0.95", zorder=0)

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpusim import _core
-from lpusim._arguments import whole_number
+from lpusim._arguments import shown, whole_number
 from lpusim._chip_attention import AttentionPlan, attention, kv_append, plan_attention
 from lpusim._chip_kernels import (
     gelu,
@@ -223,15 +223,60 @@ class ChipSpec:
         """
         return ChipSpec(**{**self.to_dict(), **fields})
 
+    def position(self, unit: str) -> int:
+        """Where a unit stands on the line, 0 at the west end to `positions` - 1 at the east end.
+
+        Args:
+            unit: A queue's name in program text or as much of it as says where: "mem.w.3", "mxm.e.0.weights",
+                "mxm.e", "vxm", "vxm.5", "sxm.w", "c2c.e.2".
+
+        Raises:
+            ValueError: No such unit, with the nearest one.
+            TypeError: Something other than a str.
+
+        Examples:
+            >>> spec = ChipSpec()
+            >>> [spec.position(unit) for unit in ("mxm.w", "mem.w.0", "vxm", "mem.e.43")]
+            [0, 21, 22, 42]
+            >>> spec.position("men.w.3")
+            Traceback (most recent call last):
+            ...
+            ValueError: expected a unit such as mem.w.3, mxm.e.0, vxm, sxm.w or c2c.e.0, got 'men.w.3'; \
+did you mean 'mem.w.3'?
+        """
+        if not isinstance(unit, str):
+            raise TypeError(f"a unit is named by a str such as 'mem.w.3', got {shown(unit)}")
+        place: int = self._core.position(unit)
+        return place
+
+    def hops(self, source: str, target: str) -> int:
+        """Positions from one unit to another: the cycles that a value on a stream takes.
+
+        Streams go one way: an eastward one reaches targets of greater `position`, a westward one those of
+        smaller. Units at one position (0 hops) cannot talk by stream.
+
+        Raises:
+            ValueError: No such unit, with the nearest one.
+
+        Examples:
+            >>> spec = ChipSpec()
+            >>> spec.hops("mem.w.0", "mem.e.0"), spec.hops("mem.w.20", "mxm.w.0")
+            (2, 12)
+        """
+        return abs(self.position(target) - self.position(source))
+
     def to_dict(self) -> dict[str, int]:
         """Every field by name."""
         return {row["name"]: getattr(self._core, row["name"]) for row in self.fields()}
 
     def __getattr__(self, name: str) -> int:
         if name.startswith("_") or not hasattr(_core.chip.ChipSpec, name):
-            raise AttributeError(f"ChipSpec has no attribute {name!r}")
+            raise AttributeError(f"ChipSpec has no attribute {name!r}", name=name, obj=self)
         value: int = getattr(self._core, name)
         return value
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(name for name in dir(_core.chip.ChipSpec) if not name.startswith("_"))]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"ChipSpec is immutable; use spec.replace({name}=...)")
@@ -259,7 +304,8 @@ def _from_fields(fields: dict[str, int]) -> ChipSpec:
 
 def _core_of(name: str, value: object, kind: type) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a chip.{kind.__name__}, got {type(value).__name__}")
+        hint = "; Program.parse reads text" if kind is Program and isinstance(value, str) else ""
+        raise TypeError(f"{name} must be a chip.{kind.__name__}, got {type(value).__name__}{hint}")
     return value._core  # type: ignore[attr-defined]
 
 
@@ -306,13 +352,20 @@ class Program:
 
     def __init__(self, core: Any) -> None:
         """For builders; use `Program.parse` to make one from text."""
+        if not isinstance(core, _core.chip.Program):
+            raise TypeError(
+                "a program is made by Program.parse(text), Program.from_bytes(data) or a builder, not from "
+                f"{type(core).__name__}"
+            )
         self._core = core
 
     @classmethod
     def parse(cls, text: str) -> Program:
         """Reads the text form.
 
-        Labels and `let` names are for those who write by hand; the program does not keep them.
+        Labels and `let` names are for those who write by hand; the program does not keep them. It does
+        keep the line of each run and a label before it, for messages: they make no two programs differ, and
+        are in neither text nor bytes.
 
         Raises:
             ValueError: The first thing that is not understood, with line and column.
@@ -359,7 +412,13 @@ config, ifetch or nop, got 'raed'; did you mean 'read'?
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data must be bytes, got {type(data).__name__}")
-        return cls(_core.chip.Program.from_bytes(bytes(data)))
+        given = bytes(data)
+        try:
+            return cls(_core.chip.Program.from_bytes(given))
+        except ValueError as error:
+            if given and not given.startswith(b"LPUP") and given.isascii():
+                raise ValueError(f"{error}; it looks like text, which Program.parse reads") from None
+            raise
 
     def to_bytes(self) -> bytes:
         """The compact form: the same bytes on every machine, a fraction of the text.
@@ -473,13 +532,17 @@ class Memory:
         """Vectors of one slice, such as "w.3", as bytes of shape `(count, lanes)`: a read-only view, no copy.
 
         Unwritten SRAM is zero. Slices of other chips than the first have their chip before them: "chip1.w.3".
+        A queue's name, "mem.w.3", is as good.
 
         Raises:
             ValueError: No such slice, chip or address, or a run without values.
+            TypeError: A name that is no str, an address or count that is no whole number.
         """
-        named = re.fullmatch(r"(?:chip([0-9]{1,9})\.)?([we])\.([0-9]{1,9})", slice_name)
+        if not isinstance(slice_name, str):
+            raise TypeError(f"a slice is named by a str such as 'w.3', got {shown(slice_name)}")
+        named = re.fullmatch(r"(?:chip([0-9]{1,9})\.)?(?:mem\.)?([we])\.([0-9]{1,9})", slice_name)
         if named is None:
-            raise ValueError(f"a slice is named like 'w.3', 'e.12' or 'chip1.w.3', got {slice_name!r}")
+            raise ValueError(f"a slice is named like 'w.3', 'e.12' or 'chip1.w.3', got {shown(slice_name)}")
         vectors: NDArray[np.uint8] = self._core.read_vectors(
             named[2],
             int(named[3]),
@@ -534,6 +597,7 @@ class Run:
 
         Raises:
             OSError: The file cannot be written; nothing is left half written.
+            ValueError: The program takes longer than a timeline can show, 2^63 ps (106 days).
         """
         return write_perfetto(self.program._core, self.spec._core, path, spans_max)
 
@@ -551,8 +615,8 @@ def verify(program: Program, spec: ChipSpec) -> Verification:
         >>> verify(Program.parse("@7 mem.w.3 sync"), ChipSpec())
         Traceback (most recent call last):
         ...
-        lpusim.errors.ScheduleError: cycle 7: run 0 on mem.w.3 (sync) waits for ever: no notify is issued \
-in this cycle or later
+        lpusim.errors.ScheduleError: cycle 7: run 0 (line 1) on mem.w.3 (sync) waits for ever: no notify is \
+issued in this cycle or later
     """
     return verified(_core_of("program", program, Program), _core_of("spec", spec, ChipSpec))
 
@@ -567,8 +631,8 @@ def lint(program: Program, spec: ChipSpec) -> list[Lint]:
     Examples:
         >>> for found in lint(Program.parse("@0 mem.w.3 read 0 -> e.0 repeat 5 every 1"), ChipSpec()):
         ...     print(found.message)
-        run 0 on mem.w.3 (read 0 -> e.0): 5 of 5 results on e.0 are read by nobody, the first one issued in \
-cycle 0
+        run 0 (line 1) on mem.w.3 (read 0 -> e.0): 5 of 5 results on e.0 are read by nobody, the first one \
+issued in cycle 0
     """
     rows = _core.chip.lint(_core_of("program", program, Program), _core_of("spec", spec, ChipSpec))
     return [Lint(*row) for row in rows]
@@ -585,22 +649,27 @@ def plot_occupancy(
         program: A legal program.
         spec: The chip.
         ax: Where to draw; a new figure without it.
-        chip: Which chip of the program.
-        rows_max: Values drawn at most; each pair of runs that meet shows its first ones.
+        chip: Which chip of the program, from 0 on.
+        rows_max: Values drawn at most, of all chips together: each two runs that meet show their first
+            `rows_max` / (such pairs) values, at least one, until `rows_max` are drawn.
 
     Returns:
         The axes, for titles, limits and `ax.figure.savefig(...)`.
 
     Raises:
         lpusim.ScheduleError: The first broken rule; an illegal program has no picture.
+        ValueError: A chip that the program does not have.
         ImportError: matplotlib is not installed.
     """
     from matplotlib.figure import Figure
 
+    if ax is not None and not hasattr(ax, "add_collection"):
+        raise TypeError(f"ax must be matplotlib axes, got {shown(ax)}")
     if ax is None:
         ax = Figure(figsize=(10, 6), layout="constrained").subplots()
     program_core, spec_core = _core_of("program", program, Program), _core_of("spec", spec, ChipSpec)
-    draw_occupancy(program_core, spec_core, ax, chip=whole_number("chip", chip, 0, 2**31), rows_max=rows_max)
+    shown_chip = whole_number("chip", chip, 0, program.chips - 1)
+    draw_occupancy(program_core, spec_core, ax, chip=shown_chip, rows_max=rows_max)
     return ax
 
 
@@ -633,13 +702,19 @@ def run(
     """
     program_core = _core_of("program", program, Program)
     spec_core = _core_of("spec", spec, ChipSpec)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be a function of (done, total), got {shown(progress)}")
+    if not isinstance(values, bool | np.bool_):
+        raise TypeError(f"values must be True or False, got {shown(values)}")
+    if engine not in ("fold", "tick"):
+        raise ValueError(f"engine must be 'fold' or 'tick', got {shown(engine)}")
     if not isinstance(inputs, Mapping | None):
         raise TypeError(f"inputs must map names to matrices, got {type(inputs).__name__}")
     given = dict(inputs or {})
     if values:
         matrices = _check_inputs(program, given)
     elif given:
-        raise ValueError("a run without values takes no inputs")
+        raise ValueError(f"a run with values=False takes no inputs, got {', '.join(map(shown, given))}")
     else:
         matrices = []
     done = _core.chip.run(

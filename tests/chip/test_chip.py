@@ -156,8 +156,8 @@ def test_a_hazard_names_cycle_queues_stream_and_instructions(engine):
     with pytest.raises(lpusim.ScheduleError) as caught:
         chip.run(program, SMALL, engine=engine)
     assert str(caught.value) == (
-        "cycle 4: run 1 on mem.w.1 (read 0 -> e.0) drives stream e.0 in the same cycle and place"
-        " as run 0 on mem.w.0 (read 0 -> e.0; repeat 1)"
+        "cycle 4: run 1 (line 2) on mem.w.1 (read 0 -> e.0) drives stream e.0 in the same cycle and place"
+        " as run 0 (line 1) on mem.w.0 (read 0 -> e.0; repeat 1)"
     )
 
 
@@ -234,8 +234,11 @@ def test_inputs_are_checked_by_name_type_and_shape():
     ("text", "complaint"),
     [
         ("@0 mem.w.20 read 0 -> e.0", "the slice must be from 0 to 19, got 20"),
-        ("@0 mem.w.0 read 0 -> e.8", "streams 8 to 8 must lie in 0 to 7"),
-        ("@0 vxm.0 relu int32 e.2 -> e.4", "a group of 4 streams must start at a multiple of it, got 2"),
+        ("@0 mem.w.0 read 0 -> e.8", "the target of the read, e.8, must lie in e.0 to e.7"),
+        (
+            "@0 vxm.0 relu int32 e.2 -> e.4",
+            "operand a, e.2 to e.5, is a group of 4 streams, which must start at a multiple of 4",
+        ),
         ("@0 vxm.0 relu fp8 e.2", "fp8 only passes and converts"),
         ("@0 vxm.0 add int8 e.2", "operand b is missing"),
         ("@0 vxm.0 relu int8 alu.16", "the chained ALU must be from 0 to 15, got 16"),

@@ -130,7 +130,8 @@ def test_a_shift_by_a_number_moves_0_to_31_places(places):
         assert chip.verify(program, SMALL).cycles == 1 + 2
     else:
         with pytest.raises(
-            ValueError, match=rf"run 0 on vxm\.0: the places of a shift must be from 0 to 31, got {places}$"
+            ValueError,
+            match=rf"run 0 \(line 1\) on vxm\.0: the places of a shift must be from 0 to 31, got {places}$",
         ):
             chip.verify(program, SMALL)
 
@@ -150,7 +151,7 @@ def test_a_shift_by_a_number_moves_0_to_31_places(places):
 def test_what_overflows_is_refused_with_its_run(text):
     with pytest.raises(
         ValueError,
-        match=r"run 0 on mem\.w\.0: .*(must be|must span)|line 1, column [0-9]+: the queue would be",
+        match=r"run 0 \(line 1\) on mem\.w\.0: .*(must be|must span)|line 1, column [0-9]+: the queue would",
     ):
         chip.verify(chip.Program.parse(text), SMALL)
 
@@ -248,7 +249,9 @@ def test_many_runs_that_break_the_same_rule_cost_no_more_than_one():
         f"@{i} mem.w.1 read 0 -> e.1\n@{count - i} mem.w.1 read 0 -> e.1\n" for i in range(count)
     )
     started = time.monotonic()
-    with pytest.raises(lpusim.ScheduleError, match=r"cycle 1: run 179999 on mem\.w\.1 .* as run 60002 on"):
+    with pytest.raises(
+        lpusim.ScheduleError, match=r"cycle 1: run 179999 \(line 180000\) on mem\.w\.1 .* as run 60002 \("
+    ):
         chip.verify(chip.Program.parse(first + second), SMALL)
     assert time.monotonic() - started < 10  # A scan for each of them took minutes.
 
@@ -257,7 +260,10 @@ def test_many_barriers_on_one_queue_cost_no_more_than_one():
     count = 60_000
     text = "@7 mem.w.0 sync\n" * count + "@1000000000 vxm.0 notify\n"
     started = time.monotonic()
-    with pytest.raises(lpusim.ScheduleError, match=r"cycle 7: run 1 on mem\.w\.0 \(sync\) .* as run 0 on"):
+    with pytest.raises(
+        lpusim.ScheduleError,
+        match=r"cycle 7: run 1 \(line 2\) on mem\.w\.0 \(sync\) .* as run 0 \(line 1\) on",
+    ):
         chip.verify(chip.Program.parse(text), SMALL)
     assert time.monotonic() - started < 10
 

@@ -55,7 +55,7 @@ def test_a_text_of_many_lines_costs_a_bounded_number_of_bytes_a_line():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("@0 mem.w.0 read 8192 -> e.0", r"cycle 0: run 0 on mem\.w\.0 .*8192"),
+        ("@0 mem.w.0 read 8192 -> e.0", r"cycle 0: run 0 \(line 1\) on mem\.w\.0 .*8192"),
         ("@0 mem.w.0 read 8190 -> e.0 repeat 5 every 3 address 1", r"cycle 6: run 0 .*8192"),
         ("@0 mem.w.0 read 1 -> e.0 repeat 5 every 3 address -1", r"cycle 6: run 0 .*-1"),
         (

@@ -100,7 +100,7 @@ def test_streams_carry_20480_bytes_a_cycle() -> None:
         )
 
     assert sum(each_more_cycle(build, 1000).values()) * LANES == 20_480
-    with pytest.raises(ValueError, match="streams 32 to 32 must lie in 0 to 31"):
+    with pytest.raises(ValueError, match=r"on slice 32 of the range, e\.32, must lie in e\.0 to e\.31"):
         is_legal("@0 mem.w.0..32 read 0 -> e.0 each stream 1")
 
 

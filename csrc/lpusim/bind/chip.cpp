@@ -18,6 +18,7 @@
 #include "lpusim/chip/kernels/kernels.h"
 #include "lpusim/chip/kernels/layout.h"
 #include "lpusim/chip/proof/verify.h"
+#include "lpusim/chip/text/position.h"
 #include "lpusim/chip/text/program_binary.h"
 #include "lpusim/chip/text/text.h"
 #include "lpusim/chip/tick/tick.h"
@@ -120,6 +121,10 @@ void bind_spec(py::module_& room) {
     spec.def(py::init<>()).def(py::self == py::self);
     bind_fields<ChipSpec>(spec, chip::chip_fields());
     spec.def("validate", [](const ChipSpec& self) { chip::validate(self); })
+        .def(
+            "position",
+            [](const ChipSpec& self, const std::string& name) { return chip::position_of(name, self); },
+            py::arg("name"), "Where a unit stands on the line.")
         .def_property_readonly("lanes", &ChipSpec::lanes, "Bytes of one vector.")
         .def_property_readonly("mem_bytes", &ChipSpec::mem_bytes, "SRAM of the chip [bytes].")
         .def_property_readonly("stream_bytes_per_cycle", &ChipSpec::stream_bytes_per_cycle,

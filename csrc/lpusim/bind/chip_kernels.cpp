@@ -82,6 +82,17 @@ void bind_chip_kernels(py::module_& room) {
         room.def(name, build, py::arg("spec"), py::kw_only(), py::arg("rows"), py::arg("columns"),
                  py::arg("dtype"), more...);
     };
+    room.def(
+        "vxm_operations",
+        [] {
+            std::vector<std::string> names;
+            names.reserve(chip::kVxmOpNames.size());
+            for (const auto& [op, name] : chip::kVxmOpNames) {
+                names.emplace_back(name);
+            }
+            return names;
+        },
+        "Names of what the VXM computes.");
     matrix("pointwise", &pointwise, py::arg("steps"));
     matrix("silu", &activation<chip::Activation::Silu>);
     matrix("swiglu", &activation<chip::Activation::Swiglu>);

@@ -48,7 +48,7 @@ Dict<py::object> verify_program(const chip::Program& program, const chip::ChipSp
                             py::arg("accounting") = accounting_rows(verdict.accounting));
 }
 
-/// (kind, queue, run, first repeat, count, message) a lint.
+/// (kind, queue or range of slices, run, first repeat, count, message) a lint.
 py::typing::List<py::object> lint_program(const chip::Program& program, const chip::ChipSpec& spec) {
     const Progress progress = make_progress(py::none());
     std::vector<chip::Lint> found;
@@ -60,8 +60,11 @@ py::typing::List<py::object> lint_program(const chip::Program& program, const ch
     constexpr const char* kKinds[] = {"unread stream", "unused result", "unreceived vector"};
     py::typing::List<py::object> rows;
     for (const chip::Lint& lint : found) {
-        rows.append(py::make_tuple(kKinds[static_cast<std::size_t>(lint.kind)], chip::to_string(lint.queue),
-                                   lint.run, lint.repeat, lint.count, lint.message));
+        const std::string last =
+            lint.slices == 1 ? "" : ".." + std::to_string(lint.queue.index + lint.slices - 1);
+        rows.append(py::make_tuple(kKinds[static_cast<std::size_t>(lint.kind)],
+                                   chip::to_string(lint.queue) + last, lint.run, lint.repeat, lint.count,
+                                   lint.message));
     }
     return rows;
 }
@@ -69,12 +72,13 @@ py::typing::List<py::object> lint_program(const chip::Program& program, const ch
 /// Columns for a timeline: spans of queues, flows between them, and what each kind of unit does over time.
 Dict<py::object> timeline_columns(const chip::Program& program, const chip::ChipSpec& spec,
                                   std::int64_t spans_max) {
+    const Progress progress = make_progress(py::none());
     std::vector<chip::QueueSpan> spans;
     std::vector<chip::SpanFlow> arrows;
     {
         // Safe: program and spec are the caller's arguments and not changed.
         const py::gil_scoped_release unlocked;
-        const std::vector<chip::ValueFlow> flows = chip::flows(program, spec);
+        const std::vector<chip::ValueFlow> flows = chip::flows(program, spec, progress);
         spans = chip::queue_spans(program, spec, spans_max);
         arrows = chip::span_flows(spans, flows);
     }
@@ -113,11 +117,12 @@ Dict<py::object> timeline_columns(const chip::Program& program, const chip::Chip
 /// `rows_max`.
 Dict<py::object> stream_paths(const chip::Program& program, const chip::ChipSpec& spec,
                               std::int64_t rows_max) {
+    const Progress progress = make_progress(py::none());
     std::vector<chip::ValueFlow> flows;
     {
         // Safe: program and spec are the caller's arguments and not changed.
         const py::gil_scoped_release unlocked;
-        flows = chip::flows(program, spec);
+        flows = chip::flows(program, spec, progress);
     }
     std::vector<std::int64_t> chips, east, stream, from_position, to_position, from_cycle, to_cycle, driver,
         reader;

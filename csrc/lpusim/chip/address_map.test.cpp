@@ -134,9 +134,10 @@ TEST_CASE("a data error names the address of the first superlane outside, and wh
     const Run run = run_both(program, with_map(300, 7));
     REQUIRE(run.error);
     CHECK(run.error->address == 300);
-    CHECK(describe(*run.error, program, mapped_spec()) ==
-          "cycle 6: run 2 on mem.w.0 (read 2 -> e.2 gather 4 <- e.0) takes address 300 from its map, "
-          "outside its window of addresses 2 to 5");
+    CHECK(
+        describe(*run.error, program, mapped_spec()) ==
+        "cycle 6: run 2 (line 3) on mem.w.0 (read 2 -> e.2 gather 4 <- e.0) takes address 300 from its map, "
+        "outside its window of addresses 2 to 5");
     CHECK(run_both(program, with_map(3, 7)).error->address == 7);
 }
 
@@ -163,7 +164,8 @@ TEST_CASE("a window lies in one bank of its slice") {
     CHECK(first_error(scattering(1, 8)) == "range@7");
     const Program program = gathering(1, 8);
     CHECK(describe(*run_both(program, with_map(0, 0)).error, program, mapped_spec()) ==
-          "cycle 6: run 2 on mem.w.0 (read 1 -> e.2 gather 8 <- e.0) has a window of SRAM addresses 1 to "
+          "cycle 6: run 2 (line 3) on mem.w.0 (read 1 -> e.2 gather 8 <- e.0) has a window of SRAM addresses "
+          "1 to "
           "8, "
           "which must lie in one bank of 8 of the addresses 0 to 15");
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 #include <vector>
 
 #include "lpusim/chip/access.h"
@@ -33,9 +34,9 @@ class Describer {
         return program_.runs[static_cast<std::size_t>(number)];
     }
 
-    /// "run 3 on mem.w.0 (read 5 -> e.0; repeat 0, 7)"
+    /// "run 3 (line 7) on mem.w.0 (read 5 -> e.0; repeat 0, 7)"
     [[nodiscard]] std::string name(const QueueId& queue, std::int64_t number, std::int64_t repeat) const {
-        std::string text = "run " + std::to_string(number) + " on " + to_string(queue) + " (" +
+        std::string text = run_name(program_, number) + " on " + to_string(queue) + " (" +
                            instruction_text(run(number).instruction, program_.maps);
         const auto indices = repeat_indices(run(number), repeat);
         for (std::size_t level = 0; level < indices.size(); ++level)
@@ -60,15 +61,16 @@ class Describer {
         case ViolationClass::AddressRange:
             return out_of_range();
         case ViolationClass::StreamEmpty:
-            return "reads stream " + to_string(*violation_.stream) + ", which carries nothing here, at x = " +
+            return "reads stream " + to_string(*violation_.stream) + read_name() +
+                   ", which carries nothing here, at x = " +
                    std::to_string(queue_position(spec_, violation_.queue)) + nearest_arrival();
         case ViolationClass::OperandGone:
             return "takes " + moment_name() + " not there in this cycle" + nearest_moment();
         case ViolationClass::ReceiveEmpty:
             return empty_link();
         case ViolationClass::StreamCollision:
-            return "drives stream " + to_string(*violation_.stream) + " in the same cycle and place as " +
-                   other();
+            return "drives stream " + to_string(*violation_.stream) + drive_name() +
+                   " in the same cycle and place as " + other();
         case ViolationClass::ResultCollision:
             return "has its result in the same cycle as " + other() +
                    "; an ALU has one result a cycle, and these operations take different times";
@@ -89,6 +91,71 @@ class Describer {
             break;
         }
         return outside_window();
+    }
+
+    // ---- which operand a stream or result is; nothing where an instruction has one of a single stream
+
+    /// " (operand b, e.4 to e.7)"
+    [[nodiscard]] std::string read_name() const {
+        const RunUse used = use(violation_.run);
+        for (std::size_t i = 0; i < used.stream_reads.size; ++i) {
+            const StreamUse& read = used.stream_reads.items[i];
+            const bool meant = read.direction == violation_.stream->direction &&
+                               violation_.stream->stream >= read.first &&
+                               violation_.stream->stream < read.first + read.width;
+            if (meant && (used.stream_reads.size > 1 || read.width > 1))
+                return group_name(read_names()[i], read);
+        }
+        return "";
+    }
+
+    /// In the order of RunUse::stream_reads.
+    [[nodiscard]] std::vector<std::string> read_names() const {
+        const Instruction& instruction = run(violation_.run).instruction;
+        std::vector<std::string> names;
+        if (const auto* compute = std::get_if<VxmCompute>(&instruction)) {
+            for (const auto& [operand, name] :
+                 {std::pair{&compute->a, "operand a"}, std::pair{&compute->b, "operand b"},
+                  std::pair{&compute->c, "operand c"}}) {
+                if (std::holds_alternative<VxmStream>(*operand))
+                    names.emplace_back(name);
+            }
+        } else if (const auto* access = std::get_if<MemAccess>(&instruction)) {
+            if (access->read && access->read->gather)
+                names.emplace_back("map of the gather");
+            if (access->write) {
+                names.emplace_back("source of the write");
+                if (access->write->scatter)
+                    names.emplace_back("map of the scatter");
+            }
+        } else if (std::holds_alternative<SxmMove>(instruction)) {
+            names = {"operand a", "operand b"};
+        } else {
+            names = {"its source", "its source"}; // Ifetch reads its one stream twice.
+        }
+        return names;
+    }
+
+    [[nodiscard]] std::string drive_name() const {
+        const StreamUse drive = *use(violation_.run).stream_drive;
+        return drive.width == 1 ? "" : group_name("its result", drive);
+    }
+
+    [[nodiscard]] static std::string group_name(const std::string& name, const StreamUse& group) {
+        return " (" + name +
+               (group.width == 1 ? "" : ", " + streams_text({group.direction, group.first}, group.width)) +
+               ")";
+    }
+
+    /// " (operand b)"
+    [[nodiscard]] std::string chain_name() const {
+        const auto& compute = std::get<VxmCompute>(run(violation_.run).instruction);
+        const VxmChain wanted{violation_.address % spec_.vxm_alus};
+        if (std::holds_alternative<std::monostate>(compute.b))
+            return "";
+        return compute.a == VxmOperand(wanted)   ? " (operand a)"
+               : compute.b == VxmOperand(wanted) ? " (operand b)"
+                                                 : " (operand c)";
     }
 
     [[nodiscard]] std::string out_of_range() const {
@@ -244,7 +311,7 @@ class Describer {
             return "the result of " +
                    to_string(QueueId{Unit::Vxm, Hemisphere::West, violation_.address % spec_.vxm_alus,
                                      violation_.address / spec_.vxm_alus}) +
-                   ", which is";
+                   chain_name() + ", which is";
         return "column sums, which are";
     }
 
@@ -256,7 +323,8 @@ class Describer {
             if (made && made->kind == moment_kind() && made->index == violation_.address)
                 keep_nearest(best, each, violation_.tau - made->offset);
         }
-        return near_text(best, "nothing ever makes it");
+        return near_text(best, moment_kind() == MomentUse::Kind::Alu ? "nothing ever makes it"
+                                                                     : "nothing ever makes them");
     }
 
     /// Fp16 waits for the later one of two planes.

@@ -29,6 +29,15 @@ std::vector<std::int64_t> repeat_indices(const InstructionRun& run, std::int64_t
     return indices;
 }
 
+Movable movable(const Instruction& instruction) {
+    if (const auto* access = std::get_if<MemAccess>(&instruction)) {
+        const bool reads = access->read.has_value(), writes = access->write.has_value();
+        return {reads, writes, reads, writes};
+    }
+    return {std::holds_alternative<MxmLoad>(instruction) ||
+            std::holds_alternative<MxmAccumulate>(instruction)};
+}
+
 std::string to_string(const QueueId& queue) {
     const std::string chip = queue.chip == 0 ? "" : "chip" + std::to_string(queue.chip) + ".";
     const std::string place =
@@ -54,6 +63,12 @@ std::string to_string(const QueueId& queue) {
 
 std::string to_string(const StreamRef& stream) {
     return (stream.direction == Direction::East ? "e." : "w.") + std::to_string(stream.stream);
+}
+
+std::string streams_text(const StreamRef& first, std::int64_t width) {
+    const std::string text = to_string(first);
+    return width == 1 ? text
+                      : text + " to " + to_string(StreamRef{first.direction, first.stream + width - 1});
 }
 
 std::string to_string(DType dtype) {

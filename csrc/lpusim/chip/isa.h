@@ -168,6 +168,25 @@ enum class VxmOp : std::uint8_t {
     Tanh
 };
 
+/// How many operands an operation takes.
+[[nodiscard]] constexpr int operand_count(VxmOp op) {
+    switch (op) {
+    case VxmOp::Pass:
+    case VxmOp::Convert:
+    case VxmOp::Relu:
+    case VxmOp::Abs:
+    case VxmOp::Neg:
+    case VxmOp::Exp:
+    case VxmOp::Rsqrt:
+    case VxmOp::Tanh:
+        return 1;
+    case VxmOp::Select:
+        return 3;
+    default:
+        return 2;
+    }
+}
+
 /// Functions take vxm_function_latency_cycles, all else vxm_alu_latency_cycles.
 [[nodiscard]] constexpr bool is_function(VxmOp op) {
     return op == VxmOp::Exp || op == VxmOp::Rsqrt || op == VxmOp::Tanh;
@@ -320,6 +339,15 @@ struct SliceRange {
     friend bool operator==(const SliceRange&, const SliceRange&) = default;
 };
 
+/// Which strides of repeats and slice ranges move something of an instruction; the others must be 0.
+struct Movable {
+    bool address = false;
+    bool write_address = false;
+    bool stream = false;
+    bool write_stream = false;
+};
+[[nodiscard]] Movable movable(const Instruction& instruction);
+
 /// One instruction, issued at `issue` (on its first slice) and repeated. Levels are outermost first.
 struct InstructionRun {
     QueueId queue;
@@ -345,5 +373,7 @@ struct InstructionRun {
 /// "e.3", "w.17".
 [[nodiscard]] std::string to_string(const StreamRef& stream);
 [[nodiscard]] std::string to_string(DType dtype);
+/// "e.3", or "e.3 to e.6" for a group of 4.
+[[nodiscard]] std::string streams_text(const StreamRef& first, std::int64_t width);
 
 } // namespace lpusim::chip

@@ -28,10 +28,10 @@ void check_peers(const Program& program) {
         const QueueId& of_receiver = other_ends.emplace(run.queue, receive->peer).first->second;
         const QueueId& of_sender = other_ends.emplace(receive->peer, run.queue).first->second;
         if (of_receiver != receive->peer || of_sender != run.queue) {
-            throw ValueError("run " + std::to_string(number) + " on " + to_string(run.queue) +
-                             ": a link has one other end, but that of " + to_string(run.queue) + " is " +
-                             to_string(of_receiver) + " and that of " + to_string(receive->peer) + " is " +
-                             to_string(of_sender));
+            throw ValueError(run_name(program, static_cast<std::int64_t>(number)) + " on " +
+                             to_string(run.queue) + ": a link has one other end, but that of " +
+                             to_string(run.queue) + " is " + to_string(of_receiver) + " and that of " +
+                             to_string(receive->peer) + " is " + to_string(of_sender));
         }
     }
 }
@@ -42,6 +42,20 @@ bool is_name(std::string_view name) {
     constexpr std::string_view kCharacters =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
     return !name.empty() && name.find_first_not_of(kCharacters) == std::string_view::npos;
+}
+
+std::string run_name(const Program& program, std::int64_t run) {
+    std::string name = "run " + std::to_string(run);
+    const auto at = static_cast<std::size_t>(run);
+    const TextOrigin& origin = program.origin;
+    if (origin.lines.size() != program.runs.size()) {
+        return name; // Not from a text, or no longer what was read.
+    }
+    name += " (line " + std::to_string(origin.lines[at]);
+    if (const auto label = origin.labels.find(at); label != origin.labels.end()) {
+        name += ", " + label->second;
+    }
+    return name + ")";
 }
 
 void validate(const Program& program, const ChipSpec& spec) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +70,15 @@ struct LaneMap {
     friend bool operator==(const LaneMap&, const LaneMap&) = default;
 };
 
+/// Where the runs of a program stand in the text it was read from, for messages. It says nothing about what
+/// the program does: all are equal.
+struct TextOrigin {
+    std::vector<std::int64_t> lines{};           ///< of each run, from 1; empty where there was no text
+    std::map<std::size_t, std::string> labels{}; ///< by run: the label before it, if any
+
+    friend bool operator==(const TextOrigin&, const TextOrigin&) { return true; }
+};
+
 /// A whole schedule of one chip, or of several equal ones on one clock: every run with its absolute issue
 /// cycle, and the tensors it reads and leaves in SRAM. A queue issues its runs merged by time, whatever their
 /// order here; the order names runs and breaks ties.
@@ -76,15 +87,20 @@ struct Program {
     std::vector<Tensor> tensors;
     std::vector<LaneMap> maps{};
     std::int64_t chips = 1;
+    TextOrigin origin{};
 
     friend bool operator==(const Program&, const Program&) = default;
 };
 
+/// What messages call a run: "run 3", or "run 3 (line 7, load_done)" as far as its line and label are known.
+[[nodiscard]] std::string run_name(const Program& program, std::int64_t run);
+
 /// Checks everything that does not depend on when things meet: queues, streams, groups, lane maps and operand
-/// types exist on this chip; a link has one other end; counts and strides are sane; repeat levels do not
-/// overlap; no issue before cycle 0; tensors lie inside SRAM. Throws ValueError naming the run and what is
-/// allowed. Engines and `verify` call it first. Cost: linear in runs (times the ends of their slice ranges),
-/// never in repeat counts.
+/// types exist on this chip; a link has one other end; counts and strides are sane, and every stride moves
+/// something; repeat levels do not overlap; no issue before cycle 0; tensors lie inside SRAM, and their
+/// pieces hold all of them. Throws ValueError naming the run and what is allowed. Engines and `verify` call
+/// it first. Cost: linear in runs (times the ends of their slice ranges) and in the vectors of tensors, never
+/// in repeat counts.
 void validate(const Program& program, const ChipSpec& spec);
 
 /// Bytes of instruction text all queues fetch: one instruction a run and queue plus one Repeat a level (where

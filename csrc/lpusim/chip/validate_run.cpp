@@ -29,11 +29,13 @@ class RunChecker {
         check_levels();
         check_issue();
         std::visit([this](const auto& instruction) { check(instruction); }, run_.instruction);
+        check_movable();
     }
 
   private:
     [[noreturn]] void refuse(const std::string& what) const {
-        throw ValueError("run " + std::to_string(number_) + " on " + to_string(run_.queue) + ": " + what);
+        throw ValueError(run_name(program_, static_cast<std::int64_t>(number_)) + " on " +
+                         to_string(run_.queue) + ": " + what);
     }
 
     /// Messages are made only when they are needed: a check costs a comparison.
@@ -59,25 +61,21 @@ class RunChecker {
 
     void check_queue(const QueueId& queue) const {
         within("the chip", queue.chip, 0, program_.chips - 1);
+        const std::int64_t last = queues_side_by_side(spec_, queue.unit) - 1;
         switch (queue.unit) {
         case Unit::Mem:
-            within("the slice", queue.index, 0, spec_.mem_slices_per_hemisphere - 1);
-            break;
+            return within("the slice", queue.index, 0, last);
         case Unit::MxmWeights:
         case Unit::MxmActivations:
         case Unit::MxmAccumulators:
-            within("the plane", queue.index, 0, spec_.mxm_planes_per_hemisphere - 1);
-            break;
+            return within("the plane", queue.index, 0, last);
         case Unit::Vxm:
-            within("the ALU", queue.index, 0, spec_.vxm_alus - 1);
-            need(queue.hemisphere == Hemisphere::West, "the VXM has no hemisphere");
-            break;
+            within("the ALU", queue.index, 0, last);
+            return need(queue.hemisphere == Hemisphere::West, "the VXM has no hemisphere");
         case Unit::Sxm:
-            within("the SXM queue", queue.index, 0, spec_.sxm_queues_per_hemisphere - 1);
-            break;
+            return within("the SXM queue", queue.index, 0, last);
         case Unit::C2c:
-            within("the link", queue.index, 0, spec_.c2c_links_per_hemisphere - 1);
-            break;
+            return within("the link", queue.index, 0, last);
         }
     }
 
@@ -135,6 +133,34 @@ class RunChecker {
         }
     }
 
+    /// A stride that moves nothing was meant for something else.
+    void check_movable() const {
+        const Movable can = movable(run_.instruction);
+        const auto addresses = [&](const char* where, std::int64_t address, std::int64_t write_address) {
+            check_moves(where, "address", address, can.address, "write_address", can.write_address);
+            check_moves(where, "write_address", write_address, can.write_address, "address", can.address);
+        };
+        for (const Level& level : run_.repeat) {
+            addresses("a repeat", level.address_stride, level.write_address_stride);
+        }
+        const SliceRange& range = run_.slices;
+        addresses("'each'", range.address_stride, range.write_address_stride);
+        check_moves("'each'", "stream", range.stream_stride, can.stream, "write_stream", can.write_stream);
+        check_moves("'each'", "write_stream", range.write_stream_stride, can.write_stream, "stream",
+                    can.stream);
+    }
+
+    void check_moves(const char* where, const char* name, std::int64_t stride, bool can,
+                     const char* other_name, bool other_can) const {
+        need(stride == 0 || can, [&] {
+            const auto words = [stride](const char* word) {
+                return "'" + std::string(word) + " " + std::to_string(stride) + "'";
+            };
+            return std::string(where) + " says " + words(name) + ", which moves nothing of this instruction" +
+                   (other_can ? "; did you mean " + words(other_name) + "?" : "");
+        });
+    }
+
     /// Engines count the cycles that something is held for as one more level.
     void check_held(std::int64_t cycles) const {
         if (cycles > 1) {
@@ -148,19 +174,38 @@ class RunChecker {
              [&] { return std::string("this queue does not issue ") + instruction; });
     }
 
-    void check_stream(const StreamRef& stream, std::int64_t stride, std::int64_t width, bool aligned) const {
+    /// `what` is what messages call the group of `width` streams from `stream` on, such as "operand a".
+    void check_stream(const char* what, const StreamRef& stream, std::int64_t stride, std::int64_t width,
+                      bool aligned) const {
         within("the stream", stream.stream, -kStrideMax, kStrideMax);
         for (const std::int64_t slice : {std::int64_t{0}, run_.slices.count - 1}) {
-            const std::int64_t first = stream.stream + slice * stride;
-            if (first < 0 || first + width > spec_.streams_per_direction) {
-                refuse("streams " + std::to_string(first) + " to " + std::to_string(first + width - 1) +
-                       " must lie in 0 to " + std::to_string(spec_.streams_per_direction - 1));
+            const StreamRef first{stream.direction, stream.stream + slice * stride};
+            if (first.stream < 0 || first.stream + width > spec_.streams_per_direction) {
+                refuse(group_name(what, first, width, slice) + " must lie in " +
+                       streams_text({first.direction, 0}, spec_.streams_per_direction));
             }
-            need(!aligned || first % width == 0, [&] {
-                return "a group of " + std::to_string(width) +
-                       " streams must start at a multiple of it, got " + std::to_string(first);
-            });
+            if (aligned && first.stream % width != 0) {
+                refuse_start(what, first, width, width, slice);
+            }
         }
+    }
+
+    /// "operand a, e.30 to e.33,"
+    [[nodiscard]] std::string group_name(const char* what, const StreamRef& first, std::int64_t width,
+                                         std::int64_t slice) const {
+        const std::string on_slice =
+            slice == 0 ? "" : " on slice " + std::to_string(run_.queue.index + slice) + " of the range";
+        return what + on_slice + ", " + streams_text(first, width) + ",";
+    }
+
+    [[noreturn]] void refuse_start(const char* what, const StreamRef& first, std::int64_t width,
+                                   std::int64_t multiple, std::int64_t slice) const {
+        const std::int64_t below = first.stream / multiple * multiple;
+        const bool above_fits = below + multiple + width <= spec_.streams_per_direction;
+        refuse(group_name(what, first, width, slice) + " is a group of " + std::to_string(width) +
+               " streams, which must start at a multiple of " + std::to_string(multiple) +
+               "; nearest: " + to_string(StreamRef{first.direction, below}) +
+               (above_fits ? " or " + to_string(StreamRef{first.direction, below + multiple}) : ""));
     }
 
     void check(const MemAccess& access) const {
@@ -168,19 +213,20 @@ class RunChecker {
         need(access.read || access.write, "a MEM instruction needs a read, a write or both");
         if (access.read) {
             within("the address", access.read->address, -kStrideMax, kStrideMax);
-            check_stream(access.read->to, run_.slices.stream_stride, 1, true);
-            check_map(access.read->gather);
+            check_stream("the target of the read", access.read->to, run_.slices.stream_stride, 1, true);
+            check_map("the map of the gather", access.read->gather);
         }
         if (access.write) {
             within("the address", access.write->address, -kStrideMax, kStrideMax);
-            check_stream(access.write->from, run_.slices.write_stream_stride, 1, true);
-            check_map(access.write->scatter);
+            check_stream("the source of the write", access.write->from, run_.slices.write_stream_stride, 1,
+                         true);
+            check_map("the map of the scatter", access.write->scatter);
         }
     }
 
-    void check_map(const std::optional<AddressMap>& map) const {
+    void check_map(const char* what, const std::optional<AddressMap>& map) const {
         if (map) {
-            check_stream(map->map, 0, 2, true);
+            check_stream(what, map->map, 0, 2, true);
             within("the window", map->window_words, 1, spec_.mem_words_per_slice / spec_.mem_banks_per_slice);
         }
     }
@@ -189,7 +235,7 @@ class RunChecker {
         check_unit(Unit::MxmWeights, "load");
         within("the number of load streams", load.streams, 1, spec_.mxm_load_streams);
         within("the column", load.column, -kStrideMax, kStrideMax);
-        check_stream(load.from, 0, load.streams, false);
+        check_stream("the source of the load", load.from, 0, load.streams, false);
     }
 
     void check(const MxmInstall&) const { check_unit(Unit::MxmWeights, "install"); }
@@ -205,7 +251,7 @@ class RunChecker {
             return "a column sum is rounded once, or twice for fp16 on an even number of lanes, got " +
                    std::to_string(activate.roundings) + " roundings";
         });
-        check_stream(activate.from, 0, dtype_bytes(activate.dtype), true);
+        check_stream("the source of the activations", activate.from, 0, dtype_bytes(activate.dtype), true);
         check_held(pair ? spec_.mxm_fp16_cycles : 1);
     }
 
@@ -215,18 +261,17 @@ class RunChecker {
         need(accumulate.dtype == DType::Int32 || accumulate.dtype == DType::Fp32,
              [&] { return "accumulators hold int32 or fp32, not " + to_string(accumulate.dtype); });
         if (accumulate.to) {
-            check_stream(*accumulate.to, 0, dtype_bytes(DType::Int32), true);
+            check_stream("the target of the sums", *accumulate.to, 0, dtype_bytes(DType::Int32), true);
         }
     }
 
     void check_operand(const VxmOperand& operand, DType dtype, const char* name, bool needed) const {
         const bool there = !std::holds_alternative<std::monostate>(operand);
         need(there == needed, [&] {
-            return std::string("operand ") + name +
-                   (needed ? " is missing" : " is one too many for this operation");
+            return std::string(name) + (needed ? " is missing" : " is one too many for this operation");
         });
         if (const auto* stream = std::get_if<VxmStream>(&operand)) {
-            check_stream(stream->from, 0, dtype_bytes(dtype), true);
+            check_stream(name, stream->from, 0, dtype_bytes(dtype), true);
         } else if (const auto* chain = std::get_if<VxmChain>(&operand)) {
             within("the chained ALU", chain->alu, 0, spec_.vxm_alus - 1);
         }
@@ -236,25 +281,15 @@ class RunChecker {
         check_unit(Unit::Vxm, "point-wise operations");
         need(compute.dtype != DType::Int16 && compute.result != DType::Int16, "the VXM has no int16");
         const bool integer = compute.dtype == DType::Int8 || compute.dtype == DType::Int32;
-        int operands = 2;
+        const int operands = operand_count(compute.op);
         bool converts = false;
         switch (compute.op) {
-        case VxmOp::Pass:
-            operands = 1;
-            break;
         case VxmOp::Convert:
-            operands = 1;
             converts = true;
-            break;
-        case VxmOp::Relu:
-        case VxmOp::Abs:
-        case VxmOp::Neg:
-            operands = 1;
             break;
         case VxmOp::Exp:
         case VxmOp::Rsqrt:
         case VxmOp::Tanh:
-            operands = 1;
             need(!integer, "exp, rsqrt and tanh are for fp16 and fp32");
             break;
         case VxmOp::AddSat:
@@ -280,9 +315,6 @@ class RunChecker {
                  "a scale takes int32 or fp32; convert others first");
             converts = true;
             break;
-        case VxmOp::Select:
-            operands = 3;
-            break;
         default:
             break;
         }
@@ -292,11 +324,11 @@ class RunChecker {
             return "only convert, shift_right and scale change the type, from " + to_string(compute.dtype) +
                    " to " + to_string(compute.result);
         });
-        check_operand(compute.a, compute.dtype, "a", true);
-        check_operand(compute.b, operand_b_dtype(compute), "b", operands >= 2);
-        check_operand(compute.c, compute.dtype, "c", operands == 3);
+        check_operand(compute.a, compute.dtype, "operand a", true);
+        check_operand(compute.b, operand_b_dtype(compute), "operand b", operands >= 2);
+        check_operand(compute.c, compute.dtype, "operand c", operands == 3);
         if (compute.to) {
-            check_stream(*compute.to, 0, dtype_bytes(compute.result), true);
+            check_stream("the result", *compute.to, 0, dtype_bytes(compute.result), true);
         }
     }
 
@@ -333,16 +365,14 @@ class RunChecker {
         const auto group = [](std::int64_t streams) {
             return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(streams)));
         };
-        check_stream(move.a, 0, shape.input_streams, true);
+        check_stream("operand a", move.a, 0, shape.input_streams, true);
         if (move.b) {
-            check_stream(*move.b, 0, 1, true);
+            check_stream("operand b", *move.b, 0, 1, true);
         }
-        check_stream(move.to, 0, shape.output_streams, false);
-        need(move.to.stream % group(shape.output_streams) == 0, [&] {
-            return "a group of " + std::to_string(shape.output_streams) +
-                   " streams must start at a multiple of " + std::to_string(group(shape.output_streams)) +
-                   ", got " + std::to_string(move.to.stream);
-        });
+        check_stream("the result", move.to, 0, shape.output_streams, false);
+        if (move.to.stream % group(shape.output_streams) != 0) {
+            refuse_start("the result", move.to, shape.output_streams, group(shape.output_streams), 0);
+        }
     }
 
     void check_lane_map(std::int64_t number, std::int64_t lanes, bool once) const {
@@ -368,7 +398,7 @@ class RunChecker {
     void check(const C2cSend& send) const {
         check_unit(Unit::C2c, "send");
         check_held(spec_.c2c_vector_cycles);
-        check_stream(send.from, 0, 1, true);
+        check_stream("the source of the send", send.from, 0, 1, true);
     }
 
     void check(const C2cReceive& receive) const {
@@ -377,7 +407,7 @@ class RunChecker {
              "a receive names the link at the other end, such as chip1.c2c.w.0");
         check_queue(receive.peer);
         within("the cycles a vector is held", receive.held_cycles, 0, spec_.c2c_hold_cycles);
-        check_stream(receive.to, 0, 1, true);
+        check_stream("the target of the receive", receive.to, 0, 1, true);
     }
 
     void check(const Deskew&) const {
@@ -392,7 +422,7 @@ class RunChecker {
 
     void check(const Ifetch& fetch) const {
         check_single("ifetch");
-        check_stream(fetch.from, 0, 1, true);
+        check_stream("the source of the fetch", fetch.from, 0, 1, true);
     }
 
     void check(const Sync&) const { check_single("sync"); }

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ChipSpec', 'FinishedRun', 'LaneMap', 'Program', 'Tensor', 'attention', 'embedding', 'exact_matmul', 'expert_gemm', 'expert_gemm_cost', 'fp32_from_fp8', 'fp8_from_fp32', 'gelu', 'gemm', 'gemm_cost', 'gemm_resident', 'gemm_resident_cost', 'gemv_chain', 'gemv_chain_cost', 'kv_append', 'layernorm', 'lint', 'plan_attention', 'pointwise', 'pointwise_add', 'rmsnorm', 'rope', 'rope_vector_columns', 'row_max', 'row_min', 'row_sum', 'run', 'silu', 'softmax', 'stream_paths', 'swiglu', 'timeline', 'top_k_gate', 'transpose', 'transpose_cost', 'vector_function', 'verify']
+__all__: list[str] = ['ChipSpec', 'FinishedRun', 'LaneMap', 'Program', 'Tensor', 'attention', 'embedding', 'exact_matmul', 'expert_gemm', 'expert_gemm_cost', 'fp32_from_fp8', 'fp8_from_fp32', 'gelu', 'gemm', 'gemm_cost', 'gemm_resident', 'gemm_resident_cost', 'gemv_chain', 'gemv_chain_cost', 'kv_append', 'layernorm', 'lint', 'plan_attention', 'pointwise', 'pointwise_add', 'rmsnorm', 'rope', 'rope_vector_columns', 'row_max', 'row_min', 'row_sum', 'run', 'silu', 'softmax', 'stream_paths', 'swiglu', 'timeline', 'top_k_gate', 'transpose', 'transpose_cost', 'vector_function', 'verify', 'vxm_operations']
 class ChipSpec:
     """
     Geometry, clock and latencies of one chip.
@@ -21,6 +21,10 @@ class ChipSpec:
         ...
     def __init__(self) -> None:
         ...
+    def position(self, name: str) -> int:
+        """
+        Where a unit stands on the line.
+        """
     def validate(self) -> None:
         ...
     @property
@@ -555,4 +559,8 @@ def vector_function(name: str, x: numpy.typing.NDArray[numpy.uint16]) -> numpy.t
 def verify(program: Program, spec: ChipSpec) -> dict[str, typing.Any]:
     """
     What a legal program amounts to; raises ScheduleError with the first broken rule.
+    """
+def vxm_operations() -> list[str]:
+    """
+    Names of what the VXM computes.
     """

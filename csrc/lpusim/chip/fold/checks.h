@@ -33,4 +33,8 @@ check_banks(const Program& program, const std::vector<QueueRun>& runs, const Chi
 [[nodiscard]] std::optional<ScheduleViolation>
 check_planes(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);
 
+/// The first violation of all of these.
+[[nodiscard]] std::optional<ScheduleViolation>
+first_broken_rule(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec);
+
 } // namespace lpusim::chip

@@ -57,6 +57,18 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 } // namespace
 
+std::optional<ScheduleViolation> first_broken_rule(const Program& program, const std::vector<QueueRun>& runs,
+                                                   const ChipSpec& spec) {
+    std::optional<ScheduleViolation> first;
+    for (const auto& found : {check_queues(program, runs, spec), check_holds(program, runs, spec),
+                              check_addresses(program, runs, spec), check_banks(program, runs, spec),
+                              check_planes(program, runs, spec)}) {
+        if (found)
+            keep_first(first, *found);
+    }
+    return first;
+}
+
 Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool values, const Progress& progress,
          SimdLevel level) {
     assert(level <= best_simd_level());
@@ -65,12 +77,7 @@ Run fold(const Program& program, const ChipSpec& spec, Memory initial, bool valu
     result.cycles = program_cycles(program, spec);
 
     const std::vector<QueueRun> runs = queue_runs(program, spec);
-    for (const auto& found : {check_queues(program, runs, spec), check_holds(program, runs, spec),
-                              check_addresses(program, runs, spec), check_banks(program, runs, spec),
-                              check_planes(program, runs, spec)}) {
-        if (found)
-            keep_first(result.error, *found);
-    }
+    result.error = first_broken_rule(program, runs, spec);
 
     // Progress counts queue runs as they are matched, then moves of vectors as they are computed.
     const auto run_count = static_cast<std::int64_t>(runs.size());

@@ -199,8 +199,9 @@ TEST_CASE("weights loaded as whole rows of columns break the same rules as one b
     CHECK(outcome_of(back + "@26 mxm.w.0.weights load 311 <- w.0 streams 2\n").find("column 311 on") !=
           std::string::npos);
     // Nothing is loaded between the two installs of a repeat.
-    CHECK(outcome_of(gaps + "@25 mxm.w.0.weights install repeat 2 every 3\n")
-              .starts_with("cycle 28: run 3 on mxm.w.0.weights (install; repeat 1) installs weights"));
+    CHECK(
+        outcome_of(gaps + "@25 mxm.w.0.weights install repeat 2 every 3\n")
+            .starts_with("cycle 28: run 3 (line 4) on mxm.w.0.weights (install; repeat 1) installs weights"));
 }
 
 TEST_CASE("a running sum over more vectors than a batch holds, read by another ALU as it grows") {

@@ -113,8 +113,10 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
         if (!run.repeat.empty()) {
             Level& level = run.repeat[static_cast<std::size_t>(
                 draw.below(static_cast<std::int64_t>(run.repeat.size())))];
-            level.address_stride += draw.between(-3, 3);
-            level.write_address_stride += draw.between(-3, 3);
+            const Movable can = movable(run.instruction);
+            const std::int64_t step = draw.between(-3, 3), write_step = draw.between(-3, 3);
+            level.address_stride += can.address ? step : 0;
+            level.write_address_stride += can.write_address ? write_step : 0;
         }
         break;
     case 5:
@@ -309,11 +311,13 @@ void mutate(Program& program, const ChipSpec& spec, Draw& draw) {
     default:
         if (run.queue.unit == Unit::Mem && std::holds_alternative<MemAccess>(run.instruction)) {
             run.slices.count = draw.between(1, 3);
-            run.slices.stream_stride = draw.between(-1, 1);
-            run.slices.write_stream_stride = draw.between(-1, 1);
+            const Movable can = movable(run.instruction);
+            const auto stride = [&draw](bool moves) { return moves ? draw.between(-1, 1) : 0; };
+            run.slices.stream_stride = stride(can.stream);
+            run.slices.write_stream_stride = stride(can.write_stream);
             run.slices.cycles = draw.between(0, 2);
-            run.slices.address_stride = draw.between(-1, 1);
-            run.slices.write_address_stride = draw.between(-1, 1);
+            run.slices.address_stride = stride(can.address);
+            run.slices.write_address_stride = stride(can.write_address);
         } else {
             run.issue += draw.between(-9, 9);
         }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lpusim/base/integers.h"
+#include "lpusim/chip/kernels/kernel_needs.h"
 #include "lpusim/chip/kernels/kernel_parts.h"
 
 namespace lpusim::chip {
@@ -21,27 +22,9 @@ Share share_among(std::int64_t ways, std::int64_t rows, std::int64_t parts) {
     return by_rows.rows * by_rows.parts <= by_parts.rows * by_parts.parts ? by_rows : by_parts;
 }
 
-} // namespace
-
-std::int64_t ElementwiseWay::ready(const Flow& flow) const {
-    return schedule_.arrival(flow, vxm_position(schedule_.spec()));
-}
-
-Flow ElementwiseWay::read(std::size_t input, std::int64_t cycle) {
-    return schedule_.read(inputs_[input], vxm_position(schedule_.spec()), cycle, levels_);
-}
-
-Flow ElementwiseWay::read_fp32(std::size_t input, std::int64_t cycle) {
-    const Flow narrow = read(input, cycle - (schedule_.dtype(inputs_[input]) == DType::Fp32
-                                                 ? 0
-                                                 : schedule_.spec().vxm_alu_latency_cycles));
-    return narrow.dtype == DType::Fp32 ? narrow : schedule_.vxm(VxmOp::Convert, {narrow}, DType::Fp32);
-}
-
-Program elementwise(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
-                    const std::vector<ElementwiseInput>& inputs, DType result,
-                    const std::function<Flow(ElementwiseWay&)>& body) {
-    check_sizes(spec, {{"rows", rows}, {"columns", columns}});
+Program build_elementwise(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
+                          const std::vector<ElementwiseInput>& inputs, DType result,
+                          const std::function<Flow(ElementwiseWay&)>& body) {
     const std::int64_t lanes = spec.lanes();
     const std::int64_t parts = div_ceil(columns, lanes);
     const auto build = [&](std::int64_t ways) {
@@ -73,6 +56,32 @@ Program elementwise(const ChipSpec& spec, std::int64_t rows, std::int64_t column
         return schedule.finish();
     };
     return first_fitting(spec.vxm_alus, 1, -1, build);
+}
+
+} // namespace
+
+std::int64_t ElementwiseWay::ready(const Flow& flow) const {
+    return schedule_.arrival(flow, vxm_position(schedule_.spec()));
+}
+
+Flow ElementwiseWay::read(std::size_t input, std::int64_t cycle) {
+    return schedule_.read(inputs_[input], vxm_position(schedule_.spec()), cycle, levels_);
+}
+
+Flow ElementwiseWay::read_fp32(std::size_t input, std::int64_t cycle) {
+    const Flow narrow = read(input, cycle - (schedule_.dtype(inputs_[input]) == DType::Fp32
+                                                 ? 0
+                                                 : schedule_.spec().vxm_alu_latency_cycles));
+    return narrow.dtype == DType::Fp32 ? narrow : schedule_.vxm(VxmOp::Convert, {narrow}, DType::Fp32);
+}
+
+Program elementwise(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
+                    const std::vector<ElementwiseInput>& inputs, DType result,
+                    const std::function<Flow(ElementwiseWay&)>& body) {
+    check_sizes(spec, {{"rows", rows}, {"columns", columns}});
+    return build_or_say_needs(spec, [&](const ChipSpec& chip) {
+        return build_elementwise(chip, rows, columns, inputs, result, body);
+    });
 }
 
 } // namespace lpusim::chip

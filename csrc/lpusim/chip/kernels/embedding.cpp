@@ -5,6 +5,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/chip/kernels/embedding_parts.h"
+#include "lpusim/chip/kernels/kernel_needs.h"
 #include "lpusim/chip/kernels/kernel_parts.h"
 #include "lpusim/chip/kernels/kernels_model.h"
 #include "lpusim/chip/kernels/lane_reduction.h"
@@ -49,8 +50,10 @@ Flow checked_address(KernelSchedule& schedule, const Flow& id, std::int64_t entr
     return schedule.vxm(VxmOp::Select, {whole(-1), same, outside});
 }
 
-Program embedding(const ChipSpec& spec, std::int64_t tokens, std::int64_t entries, std::int64_t columns,
-                  DType dtype) {
+namespace {
+
+Program build_embedding(const ChipSpec& spec, std::int64_t tokens, std::int64_t entries, std::int64_t columns,
+                        DType dtype) {
     check_sizes(spec, {{"tokens", tokens}, {"entries", entries}, {"columns", columns}});
     if (dtype != DType::Int8 && dtype != DType::Fp16) {
         throw ValueError("an embedding table is int8 or fp16, not " + to_string(dtype));
@@ -85,6 +88,14 @@ Program embedding(const ChipSpec& spec, std::int64_t tokens, std::int64_t entrie
                              [&](std::int64_t gap) { return build(period, gap); });
     };
     return first_fitting(1, kPeriodMax, 1, with_any_gap);
+}
+
+} // namespace
+
+Program embedding(const ChipSpec& spec, std::int64_t tokens, std::int64_t entries, std::int64_t columns,
+                  DType dtype) {
+    return build_or_say_needs(
+        spec, [&](const ChipSpec& chip) { return build_embedding(chip, tokens, entries, columns, dtype); });
 }
 
 } // namespace lpusim::chip

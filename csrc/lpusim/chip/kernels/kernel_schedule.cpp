@@ -80,6 +80,11 @@ Flow KernelSchedule::beside(const std::vector<Flow>& results, DType dtype) {
 
 std::size_t KernelSchedule::emit(QueueId queue, std::int64_t issue, const Instruction& instruction,
                                  std::vector<Level> levels, SliceRange slices) {
+    const Movable can = movable(instruction);
+    for (Level& level : levels) {
+        level.address_stride = can.address ? level.address_stride : 0;
+        level.write_address_stride = can.write_address ? level.write_address_stride : 0;
+    }
     program_.runs.push_back({queue, issue, instruction, std::move(levels), slices});
     return program_.runs.size() - 1;
 }

@@ -52,6 +52,11 @@ KvAppendPlan plan_kv_append(const ChipSpec& spec, const KvAppendShape& shape) {
     plan.shape = shape;
     plan.layout = kv_layout(spec, shape.kv);
     check_sizes(spec, {{"tokens", shape.tokens}});
+    constexpr std::int64_t kAlus = 4; // two a hemisphere
+    if (spec.vxm_alus < kAlus) {
+        throw ValueError("kv_append needs " + std::to_string(kAlus) + " vector ALUs, got " +
+                         std::to_string(spec.vxm_alus));
+    }
     if (shape.position < 0 || shape.position > shape.kv.capacity - shape.tokens) {
         throw ValueError("kv_append: position must be from 0 to " +
                          std::to_string(shape.kv.capacity - shape.tokens) + " for " +

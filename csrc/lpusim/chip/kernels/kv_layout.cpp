@@ -14,7 +14,7 @@ namespace {
 
 void need(const char* what, std::int64_t least, std::int64_t got) {
     if (got < least) {
-        throw ValueError("attention needs at least " + std::to_string(least) + " " + what + ", got " +
+        throw ValueError("keys and values need at least " + std::to_string(least) + " " + what + ", got " +
                          std::to_string(got));
     }
 }

@@ -35,6 +35,25 @@ namespace lpusim::chip {
     return vxm_position(spec) + (hemisphere == Hemisphere::West ? -distance : distance);
 }
 
+/// Queues of a unit in a hemisphere (of the VXM: all its ALUs).
+[[nodiscard]] constexpr std::int64_t queues_side_by_side(const ChipSpec& spec, Unit unit) {
+    switch (unit) {
+    case Unit::Mem:
+        return spec.mem_slices_per_hemisphere;
+    case Unit::MxmWeights:
+    case Unit::MxmActivations:
+    case Unit::MxmAccumulators:
+        return spec.mxm_planes_per_hemisphere;
+    case Unit::Sxm:
+        return spec.sxm_queues_per_hemisphere;
+    case Unit::C2c:
+        return spec.c2c_links_per_hemisphere;
+    case Unit::Vxm:
+        break;
+    }
+    return spec.vxm_alus;
+}
+
 [[nodiscard]] constexpr std::int64_t queue_position(const ChipSpec& spec, const QueueId& queue) {
     switch (queue.unit) {
     case Unit::Mem:

@@ -36,6 +36,34 @@ std::vector<ElementwiseInput> inputs_of(DType dtype, const std::vector<Pointwise
     return inputs;
 }
 
+/// Throws ValueError naming the step where an operation does not take these operands or types.
+void check_steps(const ChipSpec& spec, DType dtype, const std::vector<PointwiseStep>& steps) {
+    DType value = dtype;
+    for (std::size_t number = 0; number < steps.size(); ++number) {
+        const PointwiseStep& step = steps[number];
+        const std::string place = "steps[" + std::to_string(number) + "]: ";
+        const std::size_t taken = static_cast<std::size_t>(operand_count(step.op)) - 1;
+        if (step.with.size() != taken) {
+            throw ValueError(place + "operands beside the value so far must be " + std::to_string(taken) +
+                             ", got " + std::to_string(step.with.size()));
+        }
+        VxmCompute compute{step.op, value, step.result, VxmImmediate{}, {}, {}, {}};
+        if (taken >= 1) {
+            compute.b = VxmImmediate{};
+        }
+        if (taken == 2) {
+            compute.c = VxmImmediate{};
+        }
+        try {
+            validate(Program{{{{Unit::Vxm, Hemisphere::West, 0}, 0, compute, {}, {}}}, {}}, spec);
+        } catch (const ValueError& error) {
+            const std::string what = error.what(); // "run 0 on vxm.0: ..."
+            throw ValueError(place + what.substr(what.find(": ") + 2));
+        }
+        value = step.result;
+    }
+}
+
 } // namespace
 
 Program pointwise(const ChipSpec& spec, std::int64_t rows, std::int64_t columns, DType dtype,
@@ -43,12 +71,7 @@ Program pointwise(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
     if (steps.empty()) {
         throw ValueError("a chain of pointwise operations needs at least one");
     }
-    for (const PointwiseStep& step : steps) {
-        if (step.with.size() > 2) {
-            throw ValueError("an operation takes at most two operands beside the value so far, got " +
-                             std::to_string(step.with.size()));
-        }
-    }
+    check_steps(spec, dtype, steps);
     const std::vector<ElementwiseInput> inputs = inputs_of(dtype, steps);
     Program program = elementwise(spec, rows, columns, inputs, steps.back().result, [&](ElementwiseWay& way) {
         Flow value = way.read(0, 0);

@@ -3,6 +3,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
+#include "lpusim/chip/kernels/kernel_needs.h"
 #include "lpusim/chip/kernels/kernel_parts.h"
 #include "lpusim/chip/kernels/kernel_schedule.h"
 #include "lpusim/chip/kernels/kernels_model.h"
@@ -39,8 +40,10 @@ std::int64_t rope_vector_columns(const ChipSpec& spec, std::int64_t head_columns
     return spec.lanes() / head_columns * head_columns;
 }
 
-Program rope(const ChipSpec& spec, std::int64_t rows, std::int64_t heads, std::int64_t head_columns,
-             RopePairing pairing) {
+namespace {
+
+Program build_rope(const ChipSpec& spec, std::int64_t rows, std::int64_t heads, std::int64_t head_columns,
+                   RopePairing pairing) {
     check_sizes(spec, {{"rows", rows}, {"heads", heads}, {"head_columns", head_columns}});
     const std::int64_t width = rope_vector_columns(spec, head_columns);
     const std::int64_t columns = checked_multiply(heads, head_columns);
@@ -82,6 +85,14 @@ Program rope(const ChipSpec& spec, std::int64_t rows, std::int64_t heads, std::i
         return schedule.finish();
     };
     return first_fitting(std::min(rows, spec.vxm_alus), 1, -1, build);
+}
+
+} // namespace
+
+Program rope(const ChipSpec& spec, std::int64_t rows, std::int64_t heads, std::int64_t head_columns,
+             RopePairing pairing) {
+    return build_or_say_needs(
+        spec, [&](const ChipSpec& chip) { return build_rope(chip, rows, heads, head_columns, pairing); });
 }
 
 } // namespace lpusim::chip

@@ -6,6 +6,7 @@
 
 #include "lpusim/base/integers.h"
 #include "lpusim/chip/access.h"
+#include "lpusim/chip/kernels/kernel_needs.h"
 #include "lpusim/chip/kernels/kernel_parts.h"
 #include "lpusim/chip/kernels/lane_reduction.h"
 
@@ -87,8 +88,10 @@ Flow RowWay::reduce(VxmOp op, const Flow& parts) {
     return reduce_lanes(schedule_, op, schedule_.fold_innermost(op, parts));
 }
 
-Program row_kernel(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
-                   const std::vector<RowTensor>& tensors, const std::function<void(RowWay&)>& body) {
+namespace {
+
+Program build_row_kernel(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
+                         const std::vector<RowTensor>& tensors, const std::function<void(RowWay&)>& body) {
     check_sizes(spec, {{"rows", rows}, {"columns", columns}});
     const std::int64_t lanes = spec.lanes();
     const std::int64_t parts = div_ceil(columns, lanes);
@@ -164,6 +167,14 @@ Program row_kernel(const ChipSpec& spec, std::int64_t rows, std::int64_t columns
         }
     }
     return *std::move(best);
+}
+
+} // namespace
+
+Program row_kernel(const ChipSpec& spec, std::int64_t rows, std::int64_t columns,
+                   const std::vector<RowTensor>& tensors, const std::function<void(RowWay&)>& body) {
+    return build_or_say_needs(
+        spec, [&](const ChipSpec& chip) { return build_row_kernel(chip, rows, columns, tensors, body); });
 }
 
 } // namespace lpusim::chip

@@ -7,6 +7,7 @@
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
 #include "lpusim/chip/access.h"
+#include "lpusim/chip/kernels/kernel_needs.h"
 #include "lpusim/chip/kernels/kernel_parts.h"
 #include "lpusim/chip/kernels/kernel_schedule.h"
 #include "lpusim/chip/kernels/kernels_model.h"
@@ -158,10 +159,8 @@ class GateBuilder {
     std::size_t greatest_ = 0;            ///< the logit of each round
 };
 
-} // namespace
-
-Program top_k_gate(const ChipSpec& spec, std::int64_t tokens, std::int64_t experts, std::int64_t chosen,
-                   GateScore score) {
+Program build_top_k_gate(const ChipSpec& spec, std::int64_t tokens, std::int64_t experts, std::int64_t chosen,
+                         GateScore score) {
     check_sizes(spec, {{"tokens", tokens}, {"experts", experts}, {"chosen", chosen}});
     if (chosen > experts) {
         throw ValueError("chosen must be at most experts, got " + std::to_string(chosen) + " of " +
@@ -180,6 +179,14 @@ Program top_k_gate(const ChipSpec& spec, std::int64_t tokens, std::int64_t exper
         const std::int64_t period = std::max(div_ceil(alone, at_once), look);
         return GateBuilder(spec, tokens, experts, chosen, period).build(score);
     });
+}
+
+} // namespace
+
+Program top_k_gate(const ChipSpec& spec, std::int64_t tokens, std::int64_t experts, std::int64_t chosen,
+                   GateScore score) {
+    return build_or_say_needs(
+        spec, [&](const ChipSpec& chip) { return build_top_k_gate(chip, tokens, experts, chosen, score); });
 }
 
 } // namespace lpusim::chip

@@ -1,6 +1,8 @@
 #include "lpusim/chip/proof/flows.h"
 
 #include <algorithm>
+#include <optional>
+#include <tuple>
 
 #include "lpusim/chip/fold/streams.h"
 #include "lpusim/chip/kernels/layout.h"
@@ -40,6 +42,72 @@ namespace {
     return flow;
 }
 
+/// Results of a run that nobody takes: of one queue and stream, or the same of several.
+struct Finding {
+    Lint::Kind kind = Lint::Kind::UnreadStream;
+    QueueId queue; ///< the first one
+    std::int64_t run = 0;
+    std::int64_t repeat = 0; ///< the first instance
+    std::int64_t count = 0;
+    std::int64_t made = 0; ///< of so many
+    std::int64_t issue = 0;
+    std::int64_t slices = 1;
+    std::optional<StreamRef> stream{};
+    std::optional<StreamRef> last_stream{};
+};
+
+/// Findings of a run that differ only in stream, or in slice (and then perhaps in stream and issue), are one.
+std::vector<Finding> folded(const std::vector<Finding>& found) {
+    std::vector<Finding> folds;
+    for (const Finding& next : found) {
+        if (!folds.empty()) {
+            Finding& last = folds.back();
+            const bool equal = std::tie(last.kind, last.run, last.repeat, last.count, last.made) ==
+                               std::tie(next.kind, next.run, next.repeat, next.count, next.made);
+            QueueId beside = last.queue;
+            beside.index += last.slices;
+            if (equal && (next.queue == beside || (next.queue == last.queue && last.slices == 1))) {
+                last.slices += next.queue == beside ? 1 : 0;
+                last.issue = std::min(last.issue, next.issue);
+                last.last_stream = next.stream;
+                continue;
+            }
+        }
+        folds.push_back(next);
+    }
+    return folds;
+}
+
+Lint lint_of(const Finding& finding, const Program& program) {
+    const std::string several =
+        finding.slices == 1 ? "" : ".." + std::to_string(finding.queue.index + finding.slices - 1);
+    const auto what = [&]() -> std::string {
+        switch (finding.kind) {
+        case Lint::Kind::UnreadStream:
+            return "on " + to_string(*finding.stream) +
+                   (finding.stream == finding.last_stream ? "" : " to " + to_string(*finding.last_stream)) +
+                   " are read by nobody";
+        case Lint::Kind::UnreceivedVector:
+            return "are sent and never received";
+        case Lint::Kind::UnusedResult:
+            break;
+        }
+        return finding.queue.unit == Unit::Vxm ? "are neither driven nor chained"
+                                               : "are column sums that nobody accumulates";
+    };
+    const auto& instruction = program.runs[static_cast<std::size_t>(finding.run)].instruction;
+    return {finding.kind,
+            finding.queue,
+            finding.run,
+            finding.repeat,
+            finding.count,
+            finding.slices,
+            run_name(program, finding.run) + " on " + to_string(finding.queue) + several + " (" +
+                instruction_text(instruction, program.maps) + "): " + std::to_string(finding.count) + " of " +
+                std::to_string(finding.made) + " results " + (finding.slices == 1 ? "" : "of each ") +
+                what() + ", the first one issued in cycle " + std::to_string(finding.issue)};
+}
+
 /// What has been taken of everything that is driven.
 class Leftovers {
   public:
@@ -64,7 +132,7 @@ class Leftovers {
         }
     }
 
-    void report(std::size_t index, const Program& program, std::vector<Lint>& found) const {
+    void report(std::size_t index, std::vector<Finding>& found) const {
         const QueueRun& run = runs_[index];
         const std::vector<Taken>& taken = taken_[index];
         if (const auto& drive = run.use.stream_drive) {
@@ -72,22 +140,13 @@ class Leftovers {
                 run.issue.merged().shifted(drive->offset - hops_along(drive->direction, drive->position));
             for (std::int64_t member = 0; member < drive->width; ++member) {
                 const StreamRef stream{drive->direction, drive->first + member};
-                add(Lint::Kind::UnreadStream, run, keys, taken[static_cast<std::size_t>(member)],
-                    "on " + to_string(stream) + " are read by nobody", program, found);
+                add(Lint::Kind::UnreadStream, run, keys, taken[static_cast<std::size_t>(member)], stream,
+                    found);
             }
         } else if (const auto& made = run.use.moment_drive) {
-            const Progression cycles = run.issue.merged().shifted(made->offset);
-            switch (made->kind) {
-            case MomentUse::Kind::Alu:
-                return add(Lint::Kind::UnusedResult, run, cycles, taken.back(),
-                           "are neither driven nor chained", program, found);
-            case MomentUse::Kind::ColumnSums:
-                return add(Lint::Kind::UnusedResult, run, cycles, taken.back(),
-                           "are column sums that nobody accumulates", program, found);
-            case MomentUse::Kind::Link:
-                return add(Lint::Kind::UnreceivedVector, run, cycles, taken.back(),
-                           "are sent and never received", program, found);
-            }
+            const bool link = made->kind == MomentUse::Kind::Link;
+            add(link ? Lint::Kind::UnreceivedVector : Lint::Kind::UnusedResult, run,
+                run.issue.merged().shifted(made->offset), taken.back(), {}, found);
         }
     }
 
@@ -98,25 +157,19 @@ class Leftovers {
     };
 
     static void add(Lint::Kind kind, const QueueRun& run, const Progression& keys, const Taken& taken,
-                    const std::string& what, const Program& program, std::vector<Lint>& found) {
+                    const std::optional<StreamRef>& stream, std::vector<Finding>& found) {
         if (taken.all)
             return;
-        const std::vector<Progression> left = without(keys, taken.pieces);
-        Lint lint{kind, run.use.queue, run.run, 0, 0, {}};
-        std::int64_t first = 0;
-        for (const Progression& part : left) {
-            first = lint.count == 0 ? part.first() : std::min(first, part.first());
-            lint.count += part.size();
+        std::int64_t count = 0, first = 0;
+        for (const Progression& part : without(keys, taken.pieces)) {
+            first = count == 0 ? part.first() : std::min(first, part.first());
+            count += part.size();
         }
-        if (lint.count == 0)
+        if (count == 0)
             return;
-        lint.repeat = *keys.find(first);
-        lint.message =
-            "run " + std::to_string(run.run) + " on " + to_string(run.use.queue) + " (" +
-            instruction_text(program.runs[static_cast<std::size_t>(run.run)].instruction, program.maps) +
-            "): " + std::to_string(lint.count) + " of " + std::to_string(keys.size()) + " results " + what +
-            ", the first one issued in cycle " + std::to_string(run.issue.at(lint.repeat));
-        found.push_back(std::move(lint));
+        const std::int64_t repeat = *keys.find(first);
+        found.push_back({kind, run.use.queue, run.run, repeat, count, keys.size(), run.issue.at(repeat), 1,
+                         stream, stream});
     }
 
     const std::vector<QueueRun>& runs_;
@@ -126,25 +179,27 @@ class Leftovers {
 } // namespace
 
 std::vector<ValueFlow> flows(const Program& program, const ChipSpec& spec, const Progress& progress) {
-    require_legal(program, spec);
+    validate(program, spec);
     const std::vector<QueueRun> runs = queue_runs(program, spec);
     std::vector<ValueFlow> found;
-    (void)match_streams(
+    require_legal(
         program, runs, spec, [&](const StreamMatch& match) { found.push_back(flow_of(match, runs)); },
         progress);
     return found;
 }
 
 std::vector<Lint> lint(const Program& program, const ChipSpec& spec, const Progress& progress) {
-    require_legal(program, spec);
+    validate(program, spec);
     const std::vector<QueueRun> runs = queue_runs(program, spec);
     Leftovers leftovers(runs);
-    (void)match_streams(
-        program, runs, spec, [&](const StreamMatch& match) { leftovers.take(match); }, progress);
-    std::vector<Lint> found;
+    require_legal(program, runs, spec, [&](const StreamMatch& match) { leftovers.take(match); }, progress);
+    std::vector<Finding> found;
     for (std::size_t index = 0; index < runs.size(); ++index)
-        leftovers.report(index, program, found);
-    return found;
+        leftovers.report(index, found);
+    std::vector<Lint> lints;
+    for (const Finding& finding : folded(found))
+        lints.push_back(lint_of(finding, program));
+    return lints;
 }
 
 } // namespace lpusim::chip

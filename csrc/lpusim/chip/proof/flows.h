@@ -43,16 +43,18 @@ struct Lint {
     };
 
     Kind kind = Kind::UnreadStream;
-    QueueId queue;
+    QueueId queue; ///< of several, the first one
     std::int64_t run = 0;
     std::int64_t repeat = 0; ///< the first instance concerned
-    std::int64_t count = 0;  ///< instances
+    std::int64_t count = 0;  ///< instances, on each queue
+    std::int64_t slices = 1; ///< queues side by side of which the same is true
     std::string message;     ///< one line
 
     friend bool operator==(const Lint&, const Lint&) = default;
 };
 
-/// Everything suspicious in a legal program, in order of runs. Throws ScheduleError if it is not legal. Cost:
+/// Everything suspicious in a legal program, in order of runs; what is true of several slices of a run, or of
+/// several streams of a group, is said once. Throws ScheduleError if it is not legal. Cost:
 /// as `verify`, plus the pieces of what is left over.
 [[nodiscard]] std::vector<Lint> lint(const Program& program, const ChipSpec& spec,
                                      const Progress& progress = {});

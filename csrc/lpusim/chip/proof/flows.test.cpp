@@ -42,8 +42,34 @@ TEST_CASE("what nobody reads is a lint with its first instance, what somebody re
     CHECK(found[0].repeat == 4);
     CHECK(found[0].count == 6);
     CHECK(found[0].message ==
-          "run 0 on mem.w.0 (read 0 -> e.3): 6 of 10 results on e.3 are read by nobody, the "
+          "run 0 (line 1) on mem.w.0 (read 0 -> e.3): 6 of 10 results on e.3 are read by nobody, the "
           "first one issued in cycle 8");
+}
+
+TEST_CASE("what is true of every slice of a range, or of every stream of a group, is said once") {
+    // mem.w.0 to mem.w.3 stand at 21, 21, 21 and 20; eastward the last one issues a cycle earlier.
+    const auto slices =
+        lint(parse("@5 mem.w.0..3 read 0 -> e.0 each stream 1 follow e repeat 2 every 1\n"), {});
+    REQUIRE(slices.size() == 1);
+    CHECK(slices[0].slices == 4);
+    CHECK(slices[0].count == 2);
+    CHECK(slices[0].message ==
+          "run 0 (line 1) on mem.w.0..3 (read 0 -> e.0): 2 of 2 results of each on e.0 to e.3 "
+          "are read by nobody, the first one issued in cycle 4");
+    // Somebody reads the second slice's: those beside it are two findings.
+    const auto parted =
+        lint(parse("@5 mem.w.0..3 read 0 -> e.0 each stream 1 follow e\n@8 vxm.0 relu int8 e.1 -> e.4\n"
+                   "@10 mem.e.0 write 0 <- e.4\n"),
+             {});
+    REQUIRE(parted.size() == 2);
+    CHECK(parted[0].message.starts_with(
+        "run 0 (line 1) on mem.w.0 (read 0 -> e.0): 1 of 1 results on e.0 are"));
+    CHECK(parted[1].message.starts_with(
+        "run 0 (line 1) on mem.w.2..3 (read 0 -> e.0): 1 of 1 results of each on e.2 "
+        "to e.3 are"));
+    const auto group = lint(parse("@0 vxm.0 pass int32 =1 -> e.4\n"), {});
+    REQUIRE(group.size() == 1);
+    CHECK(group[0].message.find("1 of 1 results on e.4 to e.7 are read by nobody") != std::string::npos);
 }
 
 TEST_CASE("two readers of one value leave nothing unread, wherever they stand") {

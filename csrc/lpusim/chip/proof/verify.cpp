@@ -10,6 +10,7 @@
 #include "lpusim/base/integers.h"
 #include "lpusim/chip/access.h"
 #include "lpusim/chip/describe.h"
+#include "lpusim/chip/fold/checks.h"
 #include "lpusim/chip/fold/fold.h"
 #include "lpusim/chip/fold/runs.h"
 #include "lpusim/chip/kernels/layout.h"
@@ -150,10 +151,18 @@ Verdict verify(const Program& program, const ChipSpec& spec, const Progress& pro
     return verdict;
 }
 
+void require_legal(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec,
+                   const MatchVisitor& visit, const Progress& progress) {
+    std::optional<ScheduleViolation> error = first_broken_rule(program, runs, spec);
+    if (const auto unmatched = match_streams(program, runs, spec, visit, progress).error)
+        keep_first(error, *unmatched);
+    if (error)
+        throw ScheduleError(describe(*error, program, spec));
+}
+
 void require_legal(const Program& program, const ChipSpec& spec) {
-    const Run run = fold(program, spec, {}, false);
-    if (run.error)
-        throw ScheduleError(describe(*run.error, program, spec));
+    validate(program, spec);
+    require_legal(program, queue_runs(program, spec), spec, {});
 }
 
 } // namespace lpusim::chip

@@ -7,6 +7,7 @@
 
 #include "lpusim/base/progress.h"
 #include "lpusim/chip/error.h"
+#include "lpusim/chip/fold/streams.h"
 #include "lpusim/chip/program.h"
 #include "lpusim/chip/run.h"
 #include "lpusim/chip/spec.h"
@@ -47,5 +48,10 @@ struct Verdict {
 
 /// Throws ScheduleError with the message if the program breaks a rule.
 void require_legal(const Program& program, const ChipSpec& spec);
+
+/// As above for the queue runs of a valid program; `visit` (may be empty) sees who reads what on the way, so
+/// that whoever wants both pays once. What it saw of a program that turns out to be illegal means nothing.
+void require_legal(const Program& program, const std::vector<QueueRun>& runs, const ChipSpec& spec,
+                   const MatchVisitor& visit, const Progress& progress = {});
 
 } // namespace lpusim::chip

@@ -44,8 +44,8 @@ TEST_CASE("a broken program names the cycle and both instructions") {
     const Verdict verdict = verify(clash, spec);
     REQUIRE(verdict.violation.has_value());
     CHECK(verdict.violation->kind == ViolationClass::StreamCollision);
-    CHECK(verdict.message.find("cycle 2: run 1 on mem.w.1") == 0);
-    CHECK(verdict.message.find("run 0 on mem.w.0") != std::string::npos);
+    CHECK(verdict.message.find("cycle 2: run 1 (line 2) on mem.w.1") == 0);
+    CHECK(verdict.message.find("run 0 (line 1) on mem.w.0") != std::string::npos);
     CHECK_THROWS_AS(require_legal(clash, spec), ScheduleError);
 }
 

@@ -53,7 +53,7 @@ constexpr std::array kMistakes{
     Mistake{"@0 mem.w.-1 sync",
             "line 1, column 4: expected %, got 'mem.w.-1'; after the hemisphere comes a number from 0 on"},
     Mistake{"@0 mem.w.3. sync", "line 1, column 4: expected %, got 'mem.w.3.'"},
-    Mistake{"@0 vmx.3 sync", "line 1, column 4: expected %, got 'vmx.3'; did you mean 'vxm'?"},
+    Mistake{"@0 vmx.3 sync", "line 1, column 4: expected %, got 'vmx.3'; did you mean 'vxm.3'?"},
     Mistake{"@0 vxm.w.3 sync",
             "line 1, column 4: expected %, got 'vxm.w.3'; an ALU is named like vxm.5: the VXM has "
             "no hemisphere"},
@@ -122,7 +122,7 @@ constexpr std::array kMistakes{
     Mistake{"mem.w.0 read 0 -> e.0 repeat 4 every -1",
             "line 1, column 38: expected a number of cycles of at least 0, got '-1'"},
     Mistake{"mem.w.0 read 0 -> e.0 repeat 4 every 1 adress 1",
-            "line 1, column 40: expected the end of the line, got 'adress'"},
+            "line 1, column 40: expected the end of the line, got 'adress'; did you mean 'address'?"},
     Mistake{"@9223372036854775806 mem.w.0 read 0 -> e.0 repeat 3 every 1",
             "line 1, column 59: this comes to a cycle beyond the largest 64-bit integer"},
     Mistake{"mem.w.0 read 0 -> e.0 repeat 9223372036854775807 every 9223372036854775807",
@@ -155,8 +155,10 @@ constexpr std::array kMistakes{
             "line 1, column 21: expected an operand such as e.4, alu.3, =7, =1.5f "
             "(fp32) or =1.5h (fp16), got '->'"},
     Mistake{"vxm.0 relu int8 alu.-1", "line 1, column 17: expected an ALU such as alu.3, got 'alu.-1'"},
-    Mistake{"vxm.0 relu fp32 =1",
-            "line 1, column 17: expected an fp32 immediate such as =1.5f or raw bits, =0x3fc00000, got '=1'"},
+    Mistake{
+        "vxm.0 relu fp32 =1",
+        "line 1, column 17: expected an fp32 immediate such as =1.5f or raw bits, =0x3fc00000, got '=1'; did "
+        "you mean '=1f'?"},
     Mistake{
         "vxm.0 relu fp32 =1e39f",
         "line 1, column 17: expected an fp32 immediate such as =1.5f or raw bits, =0x3fc00000, got '=1e39f'"},
@@ -168,7 +170,19 @@ constexpr std::array kMistakes{
             "raw bits, =0x3e00, got '=65520h'"},
     Mistake{"vxm.0 relu fp16 =1.5f",
             "line 1, column 17: expected an fp16 immediate such as =1.5h (up to 65504) or "
-            "raw bits, =0x3e00, got '=1.5f'"},
+            "raw bits, =0x3e00, got '=1.5f'; did you mean '=1.5h'?"},
+    Mistake{
+        "vxm.0 mul int8 e.0, 5 -> e.1",
+        "line 1, column 21: expected an operand such as e.4, alu.3, =7, =1.5f (fp32) or =1.5h (fp16), got "
+        "'5'; a number is an immediate: did you mean '=5'?"},
+    Mistake{
+        "vxm.0 mul fp16 e.0, -2.5f -> e.2",
+        "line 1, column 21: expected an operand such as e.4, alu.3, =7, =1.5f (fp32) or =1.5h (fp16), got "
+        "'-2.5f'; a number is an immediate: did you mean '=-2.5h'?"},
+    Mistake{
+        "vxm.0 mul int8 e.0, 500 -> e.1",
+        "line 1, column 21: expected an operand such as e.4, alu.3, =7, =1.5f (fp32) or =1.5h (fp16), got "
+        "'500'"},
     Mistake{"vxm.0 relu int8 =128",
             "line 1, column 17: expected an int8 immediate such as =-7 (-128 to 127) or raw "
             "bits, =0x7f, got '=128'"},
@@ -207,7 +221,7 @@ constexpr std::array kMistakes{
             "line 1, column 21: expected a number of rows of at least 1, got '-1'"},
     Mistake{"piece w.0 address 0 row 0 column 0", "line 1, column 1: a piece needs a tensor line above it"},
     Mistake{"tensor a input int8 1 x 1 lanes 1 rows\npiece mem.w.0 address 0 row 0 column 0",
-            "line 2, column 7: expected a slice such as w.3, got 'mem.w.0'"},
+            "line 2, column 7: expected a slice such as w.3, got 'mem.w.0'; here it goes without 'mem.'"},
     Mistake{"tensor a input int8 1 x 1 lanes 1 rows\ndata 00",
             "line 2, column 1: data needs a constant's tensor line above it"},
     Mistake{"tensor a constant int8 1 x 1 lanes 1 rows\ndata 0",
@@ -232,10 +246,14 @@ constexpr std::array kMistakes{
     Mistake{"lanes 0", "line 1, column 1: lanes need a map line above them"},
     Mistake{"let act w.31", "line 1, column 9: expected '=' and a word, as in 'let act = w.31', got 'w.31'"},
     Mistake{"let act = w.31\nlet act = w.30", "line 2, column 5: 'act' is already named"},
-    Mistake{"let act = w.31\nvxm.0 relu int8 atc",
-            "line 2, column 17: expected a stream such as e.3, got 'atc'; did you mean 'act'?"},
-    Mistake{"let act = 31\nvxm.0 relu int8 act",
-            "line 2, column 17: expected a stream such as e.3, got 'act', which stands for '31'"},
+    Mistake{
+        "let act = w.31\nvxm.0 relu int8 atc",
+        "line 2, column 17: expected an operand such as e.4, alu.3, =7, =1.5f (fp32) or =1.5h (fp16), got "
+        "'atc'; did you mean 'act'?"},
+    Mistake{
+        "let act = 31\nvxm.0 relu int8 act",
+        "line 2, column 17: expected an operand such as e.4, alu.3, =7, =1.5f (fp32) or =1.5h (fp16), got "
+        "'act', which stands for '31'"},
 };
 
 } // namespace

@@ -4,6 +4,8 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include "lpusim/base/values/float_formats.h"
 
@@ -58,23 +60,7 @@ bool is_int8(std::int32_t value) {
     return value >= -128 && value <= 127;
 }
 
-} // namespace
-
-std::string immediate_text(std::int32_t bits, DType dtype) {
-    const auto raw = std::bit_cast<std::uint32_t>(bits);
-    if (dtype == DType::Fp32 && std::isfinite(std::bit_cast<float>(bits))) {
-        return written(std::bit_cast<float>(bits)) + "f";
-    }
-    if (dtype == DType::Fp16 && raw <= 0xffffU && (raw & 0x7c00U) != 0x7c00U) {
-        return fp16_digits(static_cast<std::uint16_t>(raw)) + "h";
-    }
-    if (dtype == DType::Int32 || (dtype == DType::Int8 && is_int8(bits))) {
-        return written(bits);
-    }
-    return "0x" + written(raw, 16);
-}
-
-std::int32_t parse_immediate(const Line& line, std::string_view digits, DType dtype) {
+std::optional<std::int32_t> read_immediate(std::string_view digits, DType dtype) {
     std::int32_t bits = 0;
     bool understood = false;
     if (digits.starts_with("0x")) {
@@ -93,10 +79,48 @@ std::int32_t parse_immediate(const Line& line, std::string_view digits, DType dt
     } else if (dtype == DType::Int32 || dtype == DType::Int8) {
         understood = read_all(digits, bits) && (dtype == DType::Int32 || is_int8(bits));
     }
-    if (!understood) {
-        line.refuse_taken(expected_of(dtype));
+    return understood ? std::optional(bits) : std::nullopt;
+}
+
+} // namespace
+
+std::string immediate_text(std::int32_t bits, DType dtype) {
+    const auto raw = std::bit_cast<std::uint32_t>(bits);
+    if (dtype == DType::Fp32 && std::isfinite(std::bit_cast<float>(bits))) {
+        return written(std::bit_cast<float>(bits)) + "f";
     }
-    return bits;
+    if (dtype == DType::Fp16 && raw <= 0xffffU && (raw & 0x7c00U) != 0x7c00U) {
+        return fp16_digits(static_cast<std::uint16_t>(raw)) + "h";
+    }
+    if (dtype == DType::Int32 || (dtype == DType::Int8 && is_int8(bits))) {
+        return written(bits);
+    }
+    return "0x" + written(raw, 16);
+}
+
+std::int32_t parse_immediate(const Line& line, std::string_view digits, DType dtype) {
+    if (const auto bits = read_immediate(digits, dtype)) {
+        return *bits;
+    }
+    const std::string meant = immediate_meant(digits, dtype);
+    line.refuse_taken(expected_of(dtype), meant.empty() ? "" : "; did you mean '=" + meant + "'?");
+}
+
+std::string immediate_meant(std::string_view word, DType dtype) {
+    constexpr std::string_view kStarts = "0123456789-.";
+    if (word.empty() || kStarts.find(word.front()) == std::string_view::npos) {
+        return "";
+    }
+    const std::string_view number =
+        word.ends_with('f') || word.ends_with('h') ? word.substr(0, word.size() - 1) : word;
+    for (const auto& [digits, suffix] :
+         {std::pair{word, ""}, std::pair{number, "f"}, std::pair{number, "h"}}) {
+        std::string meant = std::string(digits) + suffix;
+        if (read_immediate(meant, dtype)) {
+            return meant;
+        }
+    }
+    return "";
 }
 
 } // namespace lpusim::chip

@@ -17,4 +17,7 @@ namespace lpusim::chip {
 /// of every type. `digits` is the word that `line` gave last, without its '='.
 [[nodiscard]] std::int32_t parse_immediate(const Line& line, std::string_view digits, DType dtype);
 
+/// The immediate (without '=') that a bare number of this type was meant to be; empty if it is none.
+[[nodiscard]] std::string immediate_meant(std::string_view word, DType dtype);
+
 } // namespace lpusim::chip

@@ -168,7 +168,11 @@ VxmOperand take_operand(Line& line, DType dtype) {
     if (line.done() || line.peek() == "->" || line.peek() == ",") {
         line.refuse_next(kExpected);
     }
-    return VxmStream{take_stream(line)};
+    if (const std::string meant = immediate_meant(line.peek(), dtype); !meant.empty()) {
+        line.next(kExpected);
+        line.refuse_taken(kExpected, "; a number is an immediate: did you mean '=" + meant + "'?");
+    }
+    return VxmStream{take_stream(line, kExpected)};
 }
 
 Instruction take_compute(Line& line) {

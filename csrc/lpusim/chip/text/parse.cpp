@@ -23,6 +23,10 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kStatements{"chips", "map",  "lanes", "tensor",
                                                       "piece", "data", "label", "let"};
+/// What may come after an instruction or a piece's place.
+constexpr std::array<std::string_view, 12> kLaterWords{"each",   "cycles",       "address", "write_address",
+                                                       "stream", "write_stream", "follow",  "repeat",
+                                                       "loop",   "column",       "slice",   "byte_slices"};
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 class Parser {
@@ -42,7 +46,9 @@ class Parser {
                 statement(line);
             }
             if (!line.done()) {
-                line.refuse_next("the end of the line");
+                const std::string hint = nearest_hint(line.peek(), kLaterWords);
+                line.next("the end of the line");
+                line.refuse_taken("the end of the line", hint);
             }
         }
         if (!waiting_labels_.empty()) {
@@ -261,9 +267,11 @@ class Parser {
         InstructionRun& parsed = program_.runs.emplace_back();
         parsed.queue = range.queue;
         parsed.slices.count = range.count;
+        program_.origin.lines.push_back(line.place().line);
         TextCycle& free_at = free_at_[parsed.queue];
         if (line.take("nop")) {
             program_.runs.pop_back();
+            program_.origin.lines.pop_back();
             if (given) {
                 fail_at(given_at, "a nop has no cycle of its own: drop the '@'");
             }
@@ -278,7 +286,10 @@ class Parser {
         for (const auto& [name, place] : waiting_labels_) {
             labels_.define(name, issue, place);
         }
-        waiting_labels_.clear();
+        if (!waiting_labels_.empty()) {
+            program_.origin.labels.emplace(program_.runs.size() - 1, waiting_labels_.front().first);
+            waiting_labels_.clear();
+        }
         parsed.issue = issue.offset;
         if (!issue.known()) {
             waiting_runs_.push_back({program_.runs.size() - 1, issue, given ? given_at : line.taken_place()});

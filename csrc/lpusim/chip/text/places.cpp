@@ -6,6 +6,8 @@
 #include <limits>
 #include <optional>
 
+#include "lpusim/base/errors.h"
+#include "lpusim/base/nearest_name.h"
 #include "lpusim/chip/text/names.h"
 
 namespace lpusim::chip {
@@ -15,7 +17,6 @@ namespace {
 constexpr std::string_view kQueueExpected =
     "a queue such as mem.w.3, mem.e.4..9, mxm.w.0.weights, vxm.5, sxm.e.0, c2c.w.1 or chip1.vxm.0";
 constexpr std::string_view kSliceExpected = "a slice such as w.3";
-constexpr std::string_view kStreamExpected = "a stream such as e.3";
 constexpr std::array<std::string_view, 3> kPlaneQueues{"weights", "activations", "accumulators"};
 
 /// A number from 0 to the largest int64, nothing else around it.
@@ -75,7 +76,10 @@ QueueRange queue_of(std::string_view word, const Refuse& refuse) {
         return range;
     }
     if (std::find(kUnitNames.begin(), kUnitNames.end(), unit) == kUnitNames.end()) {
-        refuse(nearest_hint(unit, kUnitNames));
+        const std::string_view nearest = nearest_name(unit, kUnitNames);
+        const std::string dot = rest.empty() ? "" : ".";
+        refuse(nearest.empty() ? ""
+                               : "; did you mean " + quoted((std::string(nearest) + dot).append(rest)) + "?");
     }
     const auto hemisphere = hemisphere_of(cut(rest));
     if (!hemisphere) {
@@ -112,6 +116,17 @@ QueueRange queue_of(std::string_view word, const Refuse& refuse) {
 
 } // namespace
 
+QueueId queue_named(std::string_view name, std::string_view expected) {
+    const auto refuse = [&](const std::string& hint) {
+        throw ValueError("expected " + std::string(expected) + ", got " + quoted(name) + hint);
+    };
+    const QueueRange range = queue_of(name, refuse);
+    if (range.count != 1) {
+        refuse("; that is a range");
+    }
+    return range.queue;
+}
+
 QueueRange take_queue(Line& line, std::string_view others) {
     const std::string_view word = line.value(kQueueExpected);
     return queue_of(word, [&](const std::string& hint) {
@@ -131,22 +146,24 @@ QueueId take_slice(Line& line) {
     std::string_view rest = line.value(kSliceExpected);
     QueueId slice;
     slice.chip = cut_chip(rest);
+    const std::string_view name = rest;
     const auto hemisphere = hemisphere_of(cut(rest));
     const auto index = ordinal(rest);
     if (!hemisphere || !index) {
-        line.refuse_taken(kSliceExpected);
+        const bool queue = name.starts_with("mem.");
+        line.refuse_taken(kSliceExpected, queue ? "; here it goes without 'mem.'" : "");
     }
     slice.hemisphere = *hemisphere;
     slice.index = *index;
     return slice;
 }
 
-StreamRef take_stream(Line& line) {
-    std::string_view rest = line.value(kStreamExpected);
+StreamRef take_stream(Line& line, std::string_view expected) {
+    std::string_view rest = line.value(expected);
     const std::string_view direction = cut(rest);
     const auto index = ordinal(rest);
     if ((direction != "e" && direction != "w") || !index) {
-        line.refuse_taken(kStreamExpected);
+        line.refuse_taken(expected);
     }
     return {direction == "e" ? Direction::East : Direction::West, *index};
 }

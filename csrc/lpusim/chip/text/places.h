@@ -18,14 +18,17 @@ struct QueueRange {
 /// stand here.
 [[nodiscard]] QueueRange take_queue(Line& line, std::string_view others = {});
 
+/// One queue's whole name, outside a program. Throws ValueError saying what was `expected`.
+[[nodiscard]] QueueId queue_named(std::string_view name, std::string_view expected);
+
 /// One queue, no range.
 [[nodiscard]] QueueId take_single_queue(Line& line);
 
 /// "w.3", "chip1.w.3"; unit Mem.
 [[nodiscard]] QueueId take_slice(Line& line);
 
-/// "e.3".
-[[nodiscard]] StreamRef take_stream(Line& line);
+/// "e.3". `expected` says what may stand here.
+[[nodiscard]] StreamRef take_stream(Line& line, std::string_view expected = "a stream such as e.3");
 
 /// "-> e.3", and what is said if it is missing.
 [[nodiscard]] StreamRef take_target(Line& line);
