@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import signal
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +235,25 @@ def test_a_spec_file_that_is_no_text_is_refused_by_its_path(tmp_path: Path):
     path.write_bytes(b"\xff\xfe[chip]\n")
     with refuses(ValueError, "chip.toml"):
         chip.ChipSpec.load(path)
+
+
+@pytest.mark.parametrize("look", ["lint", "plot_occupancy", "to_perfetto"])
+def test_ctrl_c_ends_a_long_look_at_a_program(look, tmp_path):
+    # Seconds of work; the first interrupt ends it, and no file is left.
+    program = chip.Program.parse(
+        "".join(f"@{2 * i} mem.w.{i % 44} read {i % 1000} -> e.{i % 32}\n" for i in range(300_000))
+    )
+    looks = {"lint": lambda: chip.lint(program, SPEC)}
+    if look == "plot_occupancy":
+        pytest.importorskip("matplotlib")
+        looks[look] = lambda: chip.plot_occupancy(program, SPEC)
+    elif look == "to_perfetto":
+        done = chip.run(program, SPEC, values=False)
+        looks[look] = lambda: done.to_perfetto(tmp_path / "long.pftrace")
+    interrupt = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        looks[look]()
+    assert time.monotonic() - started < 5
+    assert not (tmp_path / "long.pftrace").exists()
