@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +53,65 @@ class Timetable:
                 raise TypeError(f"runs.{name} must hold integers, got {column.dtype}")
             runs[name] = column.astype(np.int64)
         return Timetable(self.topology, self.transfers, read_only(runs), self.dependencies)
+
+    def to_perfetto(
+        self, path: str | PathLike[str], *, links: Iterable[int] | None = None, runs_max: int = 100_000
+    ) -> Path:
+        """Writes a trace for ui.perfetto.dev: a track a link under the chip it leaves, a slice a run.
+
+        Arrows follow vectors: from hop to hop, and from a transfer to those that wait for it. A counter has
+        the number of links held. Runs whose slots take turns on one link get tracks of their own.
+
+        Args:
+            path: The file, by custom ending in .pftrace; written whole or not at all.
+            links: Directed links, rows of `topology.links`; default: all.
+            runs_max: Runs written at most, about 150 bytes each.
+
+        Raises:
+            lpusim.CapacityError: More runs than that; choose links.
+            ValueError: A link that is not there, a row that means nothing. What is not legal is drawn.
+        """
+        from lpusim._net_perfetto import write_perfetto
+
+        return write_perfetto(self, path, links=links, runs_max=runs_max)
+
+    def to_chakra(
+        self,
+        folder: str | PathLike[str],
+        *,
+        name: str = "lpusim",
+        element_bytes: int = 2,
+        nodes_max: int = 1_000_000,
+    ) -> list[Path]:
+        """Writes Chakra execution traces (MLCommons), one file a chip, for simulators that replay messages.
+
+        Each transfer is a send on its source and a receive on its target, paired by `comm_tag`, the
+        transfer's number. Where it adds, a computation follows the receive. Sends wait for what the transfer
+        depends on. Our own times stand beside as `start_ps` and `duration_ps`: a simulator that replays the
+        files finds its own. Two things are lost: routes, which the other simulator chooses, and that a vector
+        moves on before the rest of its transfer has arrived, since messages move whole.
+
+        Args:
+            folder: Where `NAME.CHIP.et` is written for every chip, those without work included.
+            name: What the files are called.
+            element_bytes: Bytes of one summed number: `num_ops` counts additions.
+            nodes_max: Nodes written at most, in all files.
+
+        Returns:
+            The files, by chip.
+
+        Raises:
+            lpusim.ScheduleError: The timetable is not legal.
+            lpusim.CapacityError: More nodes than that.
+            ValueError: Transfers wait for each other in a circle, so that none can move whole.
+
+        Source:
+            MLCommons Chakra, schema/protobuf/et_def.proto, version 0.0.4.
+        """
+        from lpusim._net_chakra import write_chakra
+
+        verify(self)
+        return write_chakra(self, folder, name=name, element_bytes=element_bytes, nodes_max=nodes_max)
 
     @property
     def link_busy_cycles(self) -> NDArray[np.int64]:

@@ -29,6 +29,7 @@ from lpusim._net_collectives import (
 )
 from lpusim._net_edges import Cable
 from lpusim._net_link import LinkSpec
+from lpusim._net_plots import Curves, curves, plot_curves, plot_links
 from lpusim._net_ports import ChipPorts
 from lpusim._net_timetable import RULES, Replay, Timetable, Verification, Violation, replay, verify
 from lpusim._net_topology import LpxWiring, Topology
@@ -38,6 +39,7 @@ __all__ = [
     "Cable",
     "ChipPorts",
     "Collective",
+    "Curves",
     "LinkSpec",
     "LpxWiring",
     "ReduceCost",
@@ -49,6 +51,9 @@ __all__ = [
     "all_gather",
     "all_reduce",
     "broadcast",
+    "curves",
+    "plot_curves",
+    "plot_links",
     "reduce_scatter",
     "replay",
     "schedule",

@@ -5,6 +5,7 @@
 
 #include "lpusim/bind/convert.h"
 #include "lpusim/bind/rooms.h"
+#include "lpusim/timeline/chakra.h"
 #include "lpusim/timeline/perfetto.h"
 
 namespace lpusim::bind {
@@ -40,6 +41,29 @@ py::bytes perfetto(const std::vector<std::tuple<std::string, std::int64_t, std::
     return py::bytes(trace);
 }
 
+py::bytes chakra(const std::vector<std::string>& names, const Column<std::int64_t>& kind,
+                 const Column<std::int64_t>& name, const Column<std::int64_t>& start_ps,
+                 const Column<std::int64_t>& duration_ps, const Column<std::int64_t>& size_bytes,
+                 const Column<std::int64_t>& source, const Column<std::int64_t>& target,
+                 const Column<std::int64_t>& tag, const Column<std::int64_t>& operation_count,
+                 const Column<std::int64_t>& node, const Column<std::int64_t>& on) {
+    const timeline::ExecutionTrace rows{
+        .names = names,
+        .nodes = {column_view("kind", kind), column_view("name", name), column_view("start_ps", start_ps),
+                  column_view("duration_ps", duration_ps), column_view("size_bytes", size_bytes),
+                  column_view("source", source), column_view("target", target), column_view("tag", tag),
+                  column_view("operation_count", operation_count)},
+        .waits = {column_view("node", node), column_view("on", on)},
+    };
+    std::string trace;
+    {
+        // Safe: as above.
+        const py::gil_scoped_release unlocked;
+        trace = timeline::to_chakra(rows);
+    }
+    return py::bytes(trace);
+}
+
 } // namespace
 
 void bind_timeline(py::module_& core) {
@@ -67,6 +91,26 @@ annotations `start_ps` and `duration_ps`.
 
 Raises:
     ValueError: An index points at nothing, a time is negative, or slices of one track overlap in part.)");
+    module.def("chakra", &chakra, py::kw_only(), py::arg("names"), py::arg("kind").noconvert(),
+               py::arg("name").noconvert(), py::arg("start_ps").noconvert(),
+               py::arg("duration_ps").noconvert(), py::arg("size_bytes").noconvert(),
+               py::arg("source").noconvert(), py::arg("target").noconvert(), py::arg("tag").noconvert(),
+               py::arg("operation_count").noconvert(), py::arg("node").noconvert(), py::arg("on").noconvert(),
+               R"(The bytes of a Chakra execution trace of one chip.
+
+Args:
+    names: What nodes are called; the `name` column indexes it.
+    kind: 4 (compute), 5 (send) or 6 (receive), one row a node; the columns up to `operation_count` are of
+        one length, int64.
+    start_ps, duration_ps: Written in whole microseconds, and exactly as attributes.
+    size_bytes: Of the message, or of what is computed on.
+    source, target, tag: The chips of a message, and what pairs a send with its receive.
+    operation_count: Operations computed.
+    node, on: One row a wait, ordered by node: node starts after on, an earlier row.
+
+Raises:
+    ValueError: Lengths differ, a kind or name is none, a number is negative, a wait is not for an earlier
+        node.)");
 }
 
 } // namespace lpusim::bind

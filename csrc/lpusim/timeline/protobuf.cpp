@@ -45,4 +45,18 @@ void MessageWriter::text(std::uint32_t field, std::string_view value) {
     bytes_.append(value);
 }
 
+void MessageWriter::packed(std::uint32_t field, std::span<const std::uint64_t> values) {
+    if (values.empty())
+        return;
+    MessageWriter list;
+    for (const std::uint64_t value : values)
+        list.raw_varint(value);
+    message(field, list);
+}
+
+void MessageWriter::delimited(const MessageWriter& value) {
+    raw_varint(value.bytes_.size());
+    bytes_.append(value.bytes_);
+}
+
 } // namespace lpusim::timeline

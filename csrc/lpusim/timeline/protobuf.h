@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,10 @@ class MessageWriter {
     void real64(std::uint32_t field, double value);
     void text(std::uint32_t field, std::string_view value);
     void message(std::uint32_t field, const MessageWriter& value) { text(field, value.bytes_); }
+    /// A repeated whole number as one packed field; no field at all where there are none.
+    void packed(std::uint32_t field, std::span<const std::uint64_t> values);
+    /// No field: a whole message after its length, as files of one message after another keep them.
+    void delimited(const MessageWriter& value);
 
     [[nodiscard]] const std::string& bytes() const { return bytes_; }
     [[nodiscard]] std::string take() { return std::move(bytes_); }

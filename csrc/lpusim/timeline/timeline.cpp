@@ -1,51 +1,21 @@
 #include "lpusim/timeline/timeline.h"
 
 #include <cmath>
-#include <initializer_list>
 #include <limits>
 #include <string_view>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/timeline/columns.h"
 
 namespace lpusim::timeline {
 namespace {
-
-std::string row(std::string_view column, std::size_t index, std::int64_t value) {
-    return std::string(column) + "[" + std::to_string(index) + "] = " + std::to_string(value);
-}
-
-void require_same_length(std::string_view what, std::initializer_list<std::size_t> lengths) {
-    for (const std::size_t length : lengths) {
-        if (length != *lengths.begin()) {
-            throw ValueError(std::string(what) + " columns must have one length, got " +
-                             std::to_string(*lengths.begin()) + " and " + std::to_string(length));
-        }
-    }
-}
-
-void require_index(std::string_view column, std::span<const std::int64_t> values, std::size_t count) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (values[i] < 0 || static_cast<std::uint64_t>(values[i]) >= count) {
-            throw ValueError(row(column, i, values[i]) + " points at nothing: there are " +
-                             std::to_string(count) + ", counted from 0");
-        }
-    }
-}
-
-void require_not_negative(std::string_view column, std::span<const std::int64_t> values) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (values[i] < 0) {
-            throw ValueError(row(column, i, values[i]) + " must not be negative");
-        }
-    }
-}
 
 void require_track_kind(std::string_view column, const Timeline& timeline,
                         std::span<const std::int64_t> tracks, bool counter) {
     for (std::size_t i = 0; i < tracks.size(); ++i) {
         const Track& track = timeline.tracks[static_cast<std::size_t>(tracks[i])];
         if (track.unit.empty() == counter) {
-            throw ValueError(row(column, i, tracks[i]) + " is the " + (counter ? "slice" : "counter") +
+            throw ValueError(row_text(column, i, tracks[i]) + " is the " + (counter ? "slice" : "counter") +
                              " track '" + track.name +
                              "'; a track with a unit holds a counter, any other slices");
         }
@@ -58,7 +28,7 @@ void validate(const Timeline& timeline) {
     const auto& [tracks, names, slices, flows, counters] = timeline;
     for (std::size_t i = 0; i < tracks.size(); ++i) {
         if (tracks[i].parent < -1 || tracks[i].parent >= static_cast<std::int64_t>(i)) {
-            throw ValueError(row("parent", i, tracks[i].parent) +
+            throw ValueError(row_text("parent", i, tracks[i].parent) +
                              " must be -1 or the index of an earlier track");
         }
     }
@@ -72,7 +42,8 @@ void validate(const Timeline& timeline) {
     require_track_kind("track", timeline, slices.track, false);
     for (std::size_t i = 0; i < slices.start_ps.size(); ++i) {
         if (slices.start_ps[i] > std::numeric_limits<std::int64_t>::max() - slices.duration_ps[i]) {
-            throw ValueError(row("start_ps", i, slices.start_ps[i]) + " plus its duration overflows 64 bits");
+            throw ValueError(row_text("start_ps", i, slices.start_ps[i]) +
+                             " plus its duration overflows 64 bits");
         }
     }
 

@@ -6,7 +6,25 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['perfetto']
+__all__: list[str] = ['chakra', 'perfetto']
+def chakra(*, names: collections.abc.Sequence[str], kind: numpy.typing.NDArray[numpy.int64], name: numpy.typing.NDArray[numpy.int64], start_ps: numpy.typing.NDArray[numpy.int64], duration_ps: numpy.typing.NDArray[numpy.int64], size_bytes: numpy.typing.NDArray[numpy.int64], source: numpy.typing.NDArray[numpy.int64], target: numpy.typing.NDArray[numpy.int64], tag: numpy.typing.NDArray[numpy.int64], operation_count: numpy.typing.NDArray[numpy.int64], node: numpy.typing.NDArray[numpy.int64], on: numpy.typing.NDArray[numpy.int64]) -> bytes:
+    """
+    The bytes of a Chakra execution trace of one chip.
+    
+    Args:
+        names: What nodes are called; the `name` column indexes it.
+        kind: 4 (compute), 5 (send) or 6 (receive), one row a node; the columns up to `operation_count` are of
+            one length, int64.
+        start_ps, duration_ps: Written in whole microseconds, and exactly as attributes.
+        size_bytes: Of the message, or of what is computed on.
+        source, target, tag: The chips of a message, and what pairs a send with its receive.
+        operation_count: Operations computed.
+        node, on: One row a wait, ordered by node: node starts after on, an earlier row.
+    
+    Raises:
+        ValueError: Lengths differ, a kind or name is none, a number is negative, a wait is not for an earlier
+            node.
+    """
 def perfetto(*, tracks: collections.abc.Sequence[tuple[str, typing.SupportsInt | typing.SupportsIndex, str]], names: collections.abc.Sequence[str], track: numpy.typing.NDArray[numpy.int64], start_ps: numpy.typing.NDArray[numpy.int64], duration_ps: numpy.typing.NDArray[numpy.int64], name: numpy.typing.NDArray[numpy.int64], source_slice: numpy.typing.NDArray[numpy.int64] = ..., target_slice: numpy.typing.NDArray[numpy.int64] = ..., counter_track: numpy.typing.NDArray[numpy.int64] = ..., counter_time_ps: numpy.typing.NDArray[numpy.int64] = ..., counter_value: numpy.typing.NDArray[numpy.float64] = ...) -> bytes:
     """
     The bytes of a Perfetto protobuf trace.
