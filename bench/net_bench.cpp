@@ -5,6 +5,7 @@
 
 #include "lpusim/base/rng.h"
 #include "lpusim/net/collective.h"
+#include "lpusim/net/traffic.h"
 #include "lpusim/net/verify.h"
 #include "lpusim/net/wiring.h"
 
@@ -64,9 +65,9 @@ void schedule_random_traffic(benchmark::State& state) {
     for (std::uint64_t i = 0; i < 10'000; ++i) {
         const auto source = static_cast<std::int32_t>(random_bits(1, 0, i) % 72);
         const auto ahead = static_cast<std::int32_t>(random_bits(1, 1, i) % 71) + 1;
-        requests.push_back({source, (source + ahead) % 72, 32'768, 0});
+        requests.push_back({source, (source + ahead) % 72, 32'768});
     }
-    const Collective proved = schedule(topology, requests, {.record = true});
+    const Traffic proved = schedule(topology, requests, {.record = true});
     if (verify(topology, proved.timetable).cycles != proved.cycles) {
         state.SkipWithError("the timetable does not end when the schedule says");
         return;

@@ -1,9 +1,9 @@
-"""What moves between chips: sums, copies, messages; each as a timetable with exact cycles."""
+"""Sums and copies over a group of chips; each as a timetable with exact cycles."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from lpusim import _core
 from lpusim._arguments import shown, whole_number
 from lpusim._net_common import core_spec, integer, read_only
-from lpusim._net_timetable import Timetable
+from lpusim._net_timetable import Timetable, Verification
 from lpusim._net_topology import Topology
 
 
@@ -31,18 +31,39 @@ class ReduceCost:
         core_spec(self, _core.net.ReduceCost)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """How every chip makes what it contributes: vector i exists at `first_cycle` + i * `period_cycles`.
+
+    A transfer starts when its first vector exists, so communication overlaps the computation that makes the
+    rest.
+
+    Attributes:
+        first_cycle: When the first vector exists.
+        period_cycles: Cycles from one vector to the next; 0: all exist at once.
+    """
+
+    first_cycle: int = 0
+    period_cycles: int = 0
+
+    def __post_init__(self) -> None:
+        core_spec(self, _core.net.Production)
+
+
 @dataclass(frozen=True, eq=False)
 class Collective:
     """An operation, what it takes, and how.
 
     Attributes:
         operation: "all_reduce", "send", ...
-        algorithm: "tree", "exchange" or "ring".
+        algorithm: The one used: "two_phase", "exchange", "tree", "hierarchical" or "ring"; of messages,
+            "minimal" or "spread".
         topology: Where it runs.
         chip_count: Chips that take part.
         size_bytes: As asked.
         vector_count: That size in whole vectors.
-        cycles: From the first slot to the last vector in memory, summed where the operation sums.
+        cycles: From cycle 0 to the last vector in memory, summed where the operation sums.
+        turn_count: More than 1: the machine's symmetry was used, and one turn of so many was scheduled.
     """
 
     operation: str
@@ -52,6 +73,7 @@ class Collective:
     size_bytes: int
     vector_count: int
     cycles: int
+    turn_count: int
     _record: Callable[[], Any] = field(repr=False)
 
     @property
@@ -65,59 +87,113 @@ class Collective:
         return self.size_bytes / self.time_s if self.cycles else math.inf
 
     @cached_property
+    def _recorded(self) -> Any:
+        return self._record()
+
+    @cached_property
     def timetable(self) -> Timetable:
-        """Every slot of every link, worked out when first asked for."""
-        core = self._record().timetable
-        return Timetable(
-            self.topology,
-            read_only(core.transfers()),
-            read_only(core.runs()),
-            read_only(core.dependencies()),
+        """Every slot of every link, worked out when first asked for.
+
+        Raises:
+            lpusim.CapacityError: More than 2^25 rows; `one_turn` has those of one turn.
+        """
+        core = self._recorded
+        return timetable_of(
+            self.topology, core.timetable if self.turn_count == 1 else core.expand(self.topology._core)
         )
 
+    @cached_property
+    def one_turn(self) -> Timetable:
+        """The rows that stand for all turns: adding a step of chips to every chip gives those of the next.
 
-def _collective(
-    operation: str, topology: Topology, chip_count: int, size_bytes: int, call: Callable[[bool], Any]
+        The whole timetable where no symmetry was used. Where pieces of one class differ by a vector, rows
+        are those of the largest.
+        """
+        return timetable_of(self.topology, self._recorded.timetable)
+
+    def verify(self) -> Verification:
+        """Proves all turns legal without expanding them; the same as `net.verify(self.timetable)`.
+
+        Raises:
+            lpusim.ScheduleError: The first violation.
+
+        Examples:
+            >>> machine = Topology.quadfour(72)
+            >>> sum_ = all_reduce(machine, 1 << 20)
+            >>> sum_.turn_count, sum_.verify().cycles == sum_.cycles
+            (72, True)
+        """
+        done = self._recorded.verify(self.topology._core)
+        return Verification(done.cycles, done.slot_count, done.bytes_sent, done.bytes_received)
+
+
+def timetable_of(topology: Topology, core: Any) -> Timetable:
+    """The core's timetable as columns."""
+    return Timetable(
+        topology,
+        read_only(core.transfers()),
+        read_only(core.runs()),
+        read_only(core.dependencies()),
+    )
+
+
+def collective(
+    operation: str, topology: Topology, chip_count: int, size_bytes: int, call: Callable[[str | None], Any]
 ) -> Collective:
-    core = call(False)
+    """The result of `call(None)`; `call(algorithm)` does that algorithm again and writes it down."""
+    core = call(None)
+    algorithm = core.algorithm
     return Collective(
         operation=operation,
-        algorithm=core.algorithm,
+        algorithm=algorithm,
         topology=topology,
         chip_count=chip_count,
         size_bytes=size_bytes,
         vector_count=core.vector_count,
         cycles=core.cycles,
-        _record=lambda: call(True),
+        turn_count=core.turn_count,
+        _record=lambda: call(algorithm),
     )
 
 
-def _group(topology: Topology, chips: Iterable[int] | None) -> list[int]:
-    _require_topology(topology)
+def how(chosen: str, made: Production | None, symmetry: str, recorded: str | None) -> tuple[Any, ...]:
+    """What every call of the core takes: the algorithm, when it is made, symmetry, write down or not."""
+    if made is not None and not isinstance(made, Production):
+        raise TypeError(f"made must be a lpusim.net.Production, got {shown(made)}")
+    production = core_spec(made or Production(), _core.net.Production)
+    return chosen if recorded is None else recorded, production, symmetry, recorded is not None
+
+
+def group_of(topology: Topology, chips: Iterable[int] | None) -> list[int]:
+    """The chips asked for; all that are up for None."""
+    require_topology(topology)
     if chips is None:
         return [int(chip) for chip in topology.up_chips]
     group = [integer("a chip of the group", chip) for chip in chips]
     if not group:
         raise ValueError("chips must name at least one chip, or be None for all")
     for chip in group:
-        _require_chip("a chip of the group", chip, topology)
+        require_chip("a chip of the group", chip, topology)
     return group
 
 
-def _require_topology(topology: Any) -> None:
+def require_topology(topology: Any) -> None:
+    """Raises TypeError unless it is one."""
     if not isinstance(topology, Topology):
         raise TypeError(f"topology must be a lpusim.net.Topology, got {shown(topology)}")
 
 
-def _require_chip(what: str, chip: int, topology: Topology) -> None:
-    _require_topology(topology)
+def require_chip(what: str, chip: int, topology: Topology) -> None:
+    """Raises ValueError naming `what` unless it is a chip there."""
+    require_topology(topology)
     if not 0 <= chip < topology.chip_count:
         raise ValueError(
             f"{what} must be a chip of {topology.name}, 0 to {topology.chip_count - 1}, got {chip}"
         )
 
 
-def _size(size_bytes: Any) -> int:
+def size_of(size_bytes: Any) -> int:
+    """A size of at least one byte."""
     return whole_number("size_bytes", size_bytes, 1, 2**62 - 1)
 
 
@@ -128,6 +204,8 @@ def all_reduce(
     chips: Iterable[int] | None = None,
     reduce: ReduceCost | None = None,
     algorithm: str = "automatic",
+    made: Production | None = None,
+    symmetry: str = "automatic",
 ) -> Collective:
     """Every chip ends with the sum of all chips' buffers.
 
@@ -137,30 +215,38 @@ def all_reduce(
         chips: The group; default: all that are up. Groups that are connected among themselves use no other
             links.
         reduce: What adding costs; default: nothing.
-        algorithm: "tree" (sum along shortest-path trees to each shard's owner, and back; in a full mesh:
-            reduce-scatter and all-gather over direct links), "exchange" (everybody sends everything), "ring",
-            or "automatic", the one with the fewest cycles.
+        algorithm: "two_phase" (each shard is summed along a shortest-path tree to its owner and spread back;
+            in a full mesh: reduce-scatter and all-gather over direct links), "exchange" (everybody sends
+            everything), "tree" (one tree to a chip in the middle, and back), "hierarchical" (shards in the
+            node, their shards among nodes, theirs among racks), "ring", or "automatic", the one with the
+            fewest cycles.
+        made: When each chip's buffer exists, vector by vector; default: all at cycle 0.
+        symmetry: "automatic" (what is the same all round the machine is scheduled once, where that saves
+            much: beyond 512 chips), "used" wherever there is a symmetry, "ignored".
 
     Raises:
-        ValueError: A size below 1, an unknown chip, one named twice, an unknown algorithm.
+        ValueError: A size below 1, an unknown chip, one named twice, an unknown algorithm, "hierarchical"
+            for a group without two levels of equal parts.
 
     Examples:
         >>> all_reduce(Topology.quadfour(9), 16_384).cycles
         1809
         >>> all_reduce(Topology.node(8), 16_384, chips=[3]).cycles
         0
+        >>> all_reduce(Topology.node(8), 320, made=Production(first_cycle=1000)).cycles
+        1270
     """
-    size, group = _size(size_bytes), _group(topology, chips)
+    size, group = size_of(size_bytes), group_of(topology, chips)
     cost = core_spec(reduce or ReduceCost(), _core.net.ReduceCost)
-    chosen = algorithm
-
-    def call(record: bool) -> Any:
-        return _core.net.all_reduce(topology._core, group, size, cost, chosen, record)
-
-    result = _collective("all_reduce", topology, len(group), size, call)
-    # The timetable need not search again.
-    chosen = result.algorithm
-    return result
+    return collective(
+        "all_reduce",
+        topology,
+        len(group),
+        size,
+        lambda again: _core.net.all_reduce(
+            topology._core, group, size, cost, how(algorithm, made, symmetry, again)
+        ),
+    )
 
 
 def reduce_scatter(
@@ -169,91 +255,126 @@ def reduce_scatter(
     *,
     chips: Iterable[int] | None = None,
     reduce: ReduceCost | None = None,
+    algorithm: str = "automatic",
+    made: Production | None = None,
+    symmetry: str = "automatic",
 ) -> Collective:
-    """Each chip ends with the sum of its own shard of all chips' buffers of `size_bytes`."""
-    size, group = _size(size_bytes), _group(topology, chips)
+    """Each chip ends with the sum of its own shard of all chips' buffers of `size_bytes`.
+
+    The i-th chip of the group owns the i-th shard. Algorithms: "two_phase" (a tree a shard), "ring",
+    "automatic". Other arguments as for `all_reduce`.
+
+    Examples:
+        >>> reduce_scatter(Topology.node(8), 8 * 320).cycles
+        270
+    """
+    size, group = size_of(size_bytes), group_of(topology, chips)
     cost = core_spec(reduce or ReduceCost(), _core.net.ReduceCost)
-    return _collective(
+    return collective(
         "reduce_scatter",
         topology,
         len(group),
         size,
-        lambda record: _core.net.reduce_scatter(topology._core, group, size, cost, record),
+        lambda again: _core.net.reduce_scatter(
+            topology._core, group, size, cost, how(algorithm, made, symmetry, again)
+        ),
     )
 
 
-def all_gather(topology: Topology, size_bytes: int, *, chips: Iterable[int] | None = None) -> Collective:
-    """Each chip has one shard of a buffer of `size_bytes` and ends with all of it."""
-    size, group = _size(size_bytes), _group(topology, chips)
-    return _collective(
+def all_gather(
+    topology: Topology,
+    size_bytes: int,
+    *,
+    chips: Iterable[int] | None = None,
+    algorithm: str = "automatic",
+    made: Production | None = None,
+    symmetry: str = "automatic",
+) -> Collective:
+    """Each chip has one shard of a buffer of `size_bytes` and ends with all of it.
+
+    Algorithms: "two_phase" (a tree a shard), "ring", "automatic". `made` says when vector i of each chip's
+    own shard exists. Other arguments as for `all_reduce`.
+
+    Examples:
+        >>> all_gather(Topology.ring(5), 5 * 320, algorithm="ring").cycles
+        1080
+    """
+    size, group = size_of(size_bytes), group_of(topology, chips)
+    return collective(
         "all_gather",
         topology,
         len(group),
         size,
-        lambda record: _core.net.all_gather(topology._core, group, size, record),
+        lambda again: _core.net.all_gather(
+            topology._core, group, size, how(algorithm, made, symmetry, again)
+        ),
     )
 
 
 def broadcast(
-    topology: Topology, source: int, size_bytes: int, *, chips: Iterable[int] | None = None
+    topology: Topology,
+    source: int,
+    size_bytes: int,
+    *,
+    chips: Iterable[int] | None = None,
+    algorithm: str = "automatic",
+    made: Production | None = None,
 ) -> Collective:
-    """Chip `source` sends a buffer of `size_bytes` to all other chips of the group."""
-    size, group = _size(size_bytes), _group(topology, chips)
-    _require_chip("source", integer("source", source), topology)
-    return _collective(
-        "broadcast",
+    """Chip `source` sends a buffer of `size_bytes` to all other chips of the group.
+
+    Args:
+        topology: Where. Nothing else runs on its links meanwhile.
+        source: Need not be of the group.
+        size_bytes: Of the buffer.
+        chips: The group; default: all that are up.
+        algorithm: "tree" (one shortest-path tree), "two_phase" (a shard to each chip, then an all-gather),
+            or "automatic", the one with fewer cycles.
+        made: When the source's buffer exists, vector by vector; default: all at cycle 0.
+
+    Examples:
+        >>> broadcast(Topology.node(8), 0, 320).cycles
+        270
+        >>> broadcast(Topology.node(8), 0, 800 * 320).algorithm
+        'two_phase'
+    """
+    return _spread("broadcast", topology, source, size_bytes, chips, algorithm, made)
+
+
+def multicast(
+    topology: Topology,
+    source: int,
+    targets: Iterable[int],
+    size_bytes: int,
+    *,
+    algorithm: str = "automatic",
+    made: Production | None = None,
+) -> Collective:
+    """Chip `source` sends a buffer of `size_bytes` to each of `targets`; as `broadcast` to a part.
+
+    Examples:
+        >>> multicast(Topology.ring(8), 0, [2, 3], 320).cycles  # Over chips 1 and 2 to 3.
+        810
+    """
+    return _spread("multicast", topology, source, size_bytes, targets, algorithm, made)
+
+
+def _spread(
+    operation: str,
+    topology: Topology,
+    source: int,
+    size_bytes: int,
+    chips: Iterable[int] | None,
+    algorithm: str,
+    made: Production | None,
+) -> Collective:
+    size, group = size_of(size_bytes), group_of(topology, chips)
+    require_chip("source", integer("source", source), topology)
+    return collective(
+        operation,
         topology,
         len(set(group) | {source}),
         size,
-        lambda record: _core.net.broadcast(topology._core, source, group, size, record),
-    )
-
-
-def send(topology: Topology, source: int, target: int, *, size_bytes: int) -> Collective:
-    """One chip to another over a route of fewest hops, on all its parallel links.
-
-    Examples:
-        >>> ring = Topology.ring(6)
-        >>> send(ring, 0, 3, size_bytes=3_200).cycles  # Three hops, and nine more slots.
-        1053
-    """
-    size = _size(size_bytes)
-    _require_chip("source", integer("source", source), topology)
-    _require_chip("target", integer("target", target), topology)
-    return _collective(
-        "send",
-        topology,
-        2,
-        size,
-        lambda record: _core.net.send(topology._core, source, target, size, record),
-    )
-
-
-def schedule(topology: Topology, requests: Iterable[Sequence[int]]) -> Collective:
-    """Any messages in one timetable, booked in the order given over routes of fewest hops.
-
-    Args:
-        topology: Where.
-        requests: `(source, target, size_bytes)` or `(source, target, size_bytes, release_cycle)`.
-
-    Returns:
-        A `Collective` whose timetable's transfer i is request i.
-    """
-    _require_topology(topology)
-    rows = []
-    for i, request in enumerate(requests):
-        row = [integer(f"requests[{i}]", value) for value in request]
-        if len(row) not in (3, 4):
-            raise ValueError(
-                f"requests[{i}] must be (source, target, size_bytes[, release_cycle]), got {request!r}"
-            )
-        _require_chip(f"requests[{i}].source", row[0], topology)
-        _require_chip(f"requests[{i}].target", row[1], topology)
-        rows.append((row[0], row[1], row[2], row[3] if len(row) == 4 else 0))
-    return _collective(
-        "schedule",
-        topology,
-        len({chip for row in rows for chip in row[:2]}),
-        sum(row[2] for row in rows),
-        lambda record: _core.net.schedule(topology._core, rows, record),
+        lambda again: _core.net.broadcast(
+            topology._core, source, group, size, how(algorithm, made, "ignored", again)
+        ),
     )

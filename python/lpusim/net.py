@@ -10,7 +10,7 @@ Examples:
     270
     >>> sum_ = net.all_reduce(node, 65_536)
     >>> sum_.cycles, sum_.algorithm
-    (1647, 'tree')
+    (1647, 'two_phase')
     >>> net.verify(sum_.timetable).cycles
     1647
 """
@@ -19,16 +19,29 @@ from __future__ import annotations
 
 from lpusim._net_collectives import (
     Collective,
+    Production,
     ReduceCost,
     all_gather,
     all_reduce,
     broadcast,
+    multicast,
     reduce_scatter,
-    schedule,
-    send,
 )
 from lpusim._net_edges import Cable
 from lpusim._net_link import LinkSpec
+from lpusim._net_messages import (
+    Request,
+    Traffic,
+    all_to_all,
+    all_to_all_v,
+    combine,
+    dispatch,
+    gather,
+    pipeline,
+    scatter,
+    schedule,
+    send,
+)
 from lpusim._net_plots import Curves, curves, plot_curves, plot_links
 from lpusim._net_ports import ChipPorts
 from lpusim._net_timetable import RULES, Replay, Timetable, Verification, Violation, replay, verify
@@ -42,20 +55,31 @@ __all__ = [
     "Curves",
     "LinkSpec",
     "LpxWiring",
+    "Production",
     "ReduceCost",
     "Replay",
+    "Request",
     "Timetable",
     "Topology",
+    "Traffic",
     "Verification",
     "Violation",
     "all_gather",
     "all_reduce",
+    "all_to_all",
+    "all_to_all_v",
     "broadcast",
+    "combine",
     "curves",
+    "dispatch",
+    "gather",
+    "multicast",
+    "pipeline",
     "plot_curves",
     "plot_links",
     "reduce_scatter",
     "replay",
+    "scatter",
     "schedule",
     "send",
     "verify",

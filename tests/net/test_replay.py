@@ -326,7 +326,7 @@ def groups(draw):
 
 
 @settings(deadline=None)
-@given(groups(), st.sampled_from(["tree", "ring"]))
+@given(groups(), st.sampled_from(["two_phase", "tree", "ring"]))
 def test_all_reduce_leaves_every_chip_with_the_sum_and_no_adder_behind(case, algorithm):
     topology, chips, size_bytes, reduce = case
     done = net.all_reduce(topology, size_bytes, chips=chips, reduce=reduce, algorithm=algorithm)

@@ -9,7 +9,8 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/net/collective.h"
-#include "lpusim/net/forest.h"
+#include "lpusim/net/group.h"
+#include "lpusim/net/traffic.h"
 
 namespace lpusim::lower {
 
@@ -121,7 +122,7 @@ std::int64_t Fabric::shift_cycles(Group group, std::int64_t size_bytes) const {
     std::vector<net::Request> requests;
     requests.reserve(static_cast<std::size_t>(std::max(target_count, 0)));
     for (std::int32_t i = 0; i < target_count; ++i) {
-        requests.push_back({group.first_chip + i, next_chip + i, size_bytes, 0});
+        requests.push_back({group.first_chip + i, next_chip + i, size_bytes});
     }
     return requests.empty() ? 0 : net::schedule(*topology_, requests).cycles;
 }

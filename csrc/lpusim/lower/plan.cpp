@@ -7,7 +7,7 @@
 
 #include "lpusim/base/integers.h"
 #include "lpusim/lower/reduce.h"
-#include "lpusim/net/collective.h"
+#include "lpusim/net/traffic.h"
 
 namespace lpusim::lower {
 namespace {

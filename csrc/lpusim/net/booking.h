@@ -1,43 +1,25 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
-#include "lpusim/net/timetable.h"
+#include "lpusim/net/readiness.h"
+#include "lpusim/net/rotation.h"
+#include "lpusim/net/turning.h"
 
 namespace lpusim::net {
-
-/// Vectors becoming ready: the i-th is there by first_cycle + (i / width) * period_cycles.
-struct Readiness {
-    std::int64_t first_cycle = 0;
-    /// 0: all at once.
-    std::int64_t period_cycles = 0;
-    std::int64_t width = 1;
-    /// When all are there; exact, and so perhaps sooner than the staircase says.
-    std::int64_t last_cycle = 0;
-};
-
-/// The same, `cycles` later.
-[[nodiscard]] inline Readiness later(Readiness ready, std::int64_t cycles) {
-    ready.first_cycle += cycles;
-    ready.last_cycle += cycles;
-    return ready;
-}
-
-/// When both have happened for each of `vector_count` vectors: never before, and by the staircase of the two
-/// that ends sooner once it is moved behind the other.
-[[nodiscard]] Readiness latest(const Readiness& a, const Readiness& b, std::int64_t vector_count);
 
 /// Hands out slots of every link, each link in the order in which it is asked.
 ///
 /// Vectors are dealt to the parallel links of a bundle in turn, and a run never starts before the link's last
-/// booking has ended, one period of that booking after its last vector, so no slot is ever given twice
-/// and a chip fed at a slower pace is never fed faster. Cost of a booking: O(links used), no allocation
-/// unless recorded.
+/// booking has ended, one period of its pace after its last vector, so no slot is ever given twice and a chip
+/// fed at a slower pace is never fed faster. Under a rotation a booking holds the slots of all
+/// links of the class. Cost of a booking: O(links used), no allocation unless recorded.
 class Booking {
   public:
-    /// Runs are appended to `record` unless it is null.
-    Booking(const Topology& topology, Timetable* record);
+    /// Both must outlive it. Runs are taken down in `ledger` unless it is null.
+    Booking(const Topology& topology, const Rotation& rotation, Ledger* ledger);
 
     struct Vectors {
         std::int64_t transfer = 0;
@@ -54,16 +36,45 @@ class Booking {
 
     /// The latest arrival so far.
     [[nodiscard]] std::int64_t last_arrival_cycle() const { return last_arrival_cycle_; }
+    /// When all links of a bundle are free for good.
+    [[nodiscard]] std::int64_t free_cycle(std::int32_t bundle) const;
+
+    [[nodiscard]] const Topology& topology() const { return topology_; }
+    [[nodiscard]] const Rotation& rotation() const { return rotation_; }
+    [[nodiscard]] Ledger* ledger() const { return ledger_; }
 
   private:
-    /// Every width-th vector from the k-th, on one link.
-    Readiness send_on_link(std::int64_t link, std::int64_t k, std::int64_t width, const Vectors& vectors,
-                           std::int64_t earliest_cycle, const LinkTiming& timing);
+    /// The links that vectors are dealt to in turn, and when: the k-th vector's link starts at start_cycle +
+    /// k * step_cycles, or when it is free.
+    struct Lanes {
+        const Bundle& bundle;
+        /// The first link of the bundle that stands for it.
+        std::int32_t booked = 0;
+        std::int32_t first = 0;
+        std::int64_t width = 1;
+        std::int64_t hop_cycles = 0;
+        /// How long a link is held after its last vector, and between two vectors.
+        std::int64_t pace_cycles = 0;
+        std::int64_t period_cycles = 0;
+        std::int64_t start_cycle = 0;
+        std::int64_t step_cycles = 0;
+
+        [[nodiscard]] std::int64_t lane(std::int64_t k) const {
+            return bundle.width == 1 ? 0 : (first + k) % bundle.width;
+        }
+        [[nodiscard]] std::int64_t booked_link(std::int64_t k) const { return booked + lane(k); }
+    };
+
+    bool follow(const Readiness& ready, Lanes& lanes) const;
+    Readiness book(const Lanes& lanes, const Vectors& vectors);
 
     const Topology& topology_;
-    Timetable* record_;
+    const Rotation& rotation_;
+    Ledger* ledger_;
     std::int64_t last_arrival_cycle_ = 0;
+    /// By link that stands for itself.
     std::vector<std::int64_t> link_free_cycle_;
+    /// By bundle that stands for itself.
     std::vector<std::int32_t> next_lane_;
 };
 

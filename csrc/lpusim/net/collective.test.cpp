@@ -4,7 +4,8 @@
 #include <numeric>
 #include <vector>
 
-#include "lpusim/net/booking.h"
+#include "lpusim/net/hierarchy.h"
+#include "lpusim/net/traffic.h"
 #include "lpusim/net/verify.h"
 #include "lpusim/net/wiring.h"
 
@@ -38,46 +39,6 @@ constexpr Options kRecord{.algorithm = Algorithm::automatic, .record = true};
 
 } // namespace
 
-TEST_CASE("one vector to a neighbour takes one hop, the next one a slot longer") {
-    const Topology node = make_node(8, {});
-    CHECK(send_cycles(node, 0, 1, 1) == 270);
-    CHECK(send_cycles(node, 0, 1, 320) == 270);
-    CHECK(send_cycles(node, 0, 1, 321) == 270 + 27);
-}
-
-TEST_CASE("vectors are striped over parallel links") {
-    const std::vector<Cable> cables{{0, 1, 4}};
-    const Topology pair("pair", 2, cables, {});
-    CHECK(send_cycles(pair, 0, 1, 4 * 320) == 270);
-    CHECK(send_cycles(pair, 0, 1, 5 * 320) == 270 + 27);
-}
-
-TEST_CASE("vectors cut through: each leaves a relay when it, not the message, has arrived") {
-    const Topology ring = make_ring(4, {});
-    CHECK(send_cycles(ring, 0, 2, 10 * 320) == 2 * 270 + 9 * 27);
-}
-
-TEST_CASE("from four links into one the relay sends on as fast as one link can") {
-    const std::vector<Cable> wide_first{{0, 1, 4}, {1, 2, 1}};
-    const std::vector<Cable> wide_last{{0, 1, 1}, {1, 2, 4}};
-    // 8 vectors leave chip 0 in 2 slots, chip 1 in 8; the second relay waits until its rows fill.
-    CHECK(send_cycles(Topology("in", 3, wide_first, {}), 0, 2, 8 * 320) == 2 * 270 + 7 * 27);
-    CHECK(send_cycles(Topology("out", 3, wide_last, {}), 0, 2, 8 * 320) == 2 * 270 + 7 * 27);
-}
-
-TEST_CASE("a link with a timing of its own is slower, and only in the direction given") {
-    const std::vector<Cable> cables{{.a = 0, .b = 1, .links = 2, .forward = LinkTiming{50, 400}},
-                                    {.a = 1, .b = 2}};
-    const Topology row("row", 3, cables, {});
-    // Six vectors, three on each of two links.
-    CHECK(send_cycles(row, 0, 1, 6 * 320) == 400 + 2 * 50);
-    CHECK(send_cycles(row, 1, 0, 6 * 320) == 270 + 2 * 27);
-    // One link of 27 cycles behind two of 50, which bring a vector every 25 cycles: the pair fills a row in
-    // 50, the single link takes 54.
-    CHECK(send_cycles(row, 0, 2, 6 * 320) == 400 + 270 + 5 * 27);
-    CHECK(row.fastest() == LinkTiming{27, 270});
-}
-
 TEST_CASE("chips that are down have no links and are nobody's relay") {
     const std::vector<Cable> cables{{0, 1}, {1, 2}, {2, 3}, {3, 0}};
     const Topology ring("ring", 4, cables, {}, {.down_chips = {1}});
@@ -100,7 +61,7 @@ TEST_CASE("chips that are down have no links and are nobody's relay") {
 TEST_CASE("an all-reduce in a node is a scatter and a gather over direct links") {
     const Topology node = make_node(8, {});
     // 64 vectors, 8 a shard: 270 + 7 x 27 in, the same out, gathering from the first sum on.
-    const Collective shared = all_reduce(node, {}, 64 * 320, {}, {.algorithm = Algorithm::tree});
+    const Collective shared = all_reduce(node, {}, 64 * 320, {}, {.algorithm = Algorithm::two_phase});
     CHECK(shared.cycles == 2 * 270 + 7 * 27);
     // With 800 vectors the links never rest: 2 x 100 slots.
     CHECK(all_reduce(node, {}, 800 * 320).cycles == 199 * 27 + 270);
@@ -114,13 +75,13 @@ TEST_CASE("a small all-reduce in a node is one exchange, and one vector more sti
     CHECK(all_reduce(node, {}, 11 * 320).cycles == 270 + 10 * 27);
     // 12 vectors: 297 + 270 for the tree (2 a shard), 270 + 11 x 27 = 567 for the exchange: a tie goes to the
     // tree.
-    CHECK(all_reduce(node, {}, 12 * 320).algorithm == Algorithm::tree);
+    CHECK(all_reduce(node, {}, 12 * 320).algorithm == Algorithm::two_phase);
     CHECK(all_reduce(node, {}, 12 * 320).cycles == 567);
 }
 
 TEST_CASE("adding costs its latency once a sum, and slows the links where the adder is slower") {
     const Topology node = make_node(8, {});
-    const Options tree{.algorithm = Algorithm::tree};
+    const Options tree{.algorithm = Algorithm::two_phase};
     // 7 links feed an adder that takes a vector every 2 cycles: 14 <= 27, so the links keep their pace.
     CHECK(all_reduce(node, {}, 64 * 320, {.first_cycles = 50, .cycles_per_vector = 2}, tree).cycles ==
           2 * 270 + 7 * 27 + 50 + 14);
@@ -146,7 +107,7 @@ TEST_CASE("the two halves of an all-reduce are not shorter than the whole") {
     const Topology ring = make_quadfour(72, {});
     for (const std::int64_t size_bytes : {320, 32'768, 262'144}) {
         const std::int64_t whole =
-            all_reduce(ring, {}, size_bytes, {}, {.algorithm = Algorithm::tree}).cycles;
+            all_reduce(ring, {}, size_bytes, {}, {.algorithm = Algorithm::two_phase}).cycles;
         CHECK(whole <= reduce_scatter(ring, {}, size_bytes).cycles + all_gather(ring, {}, size_bytes).cycles);
     }
 }
@@ -167,8 +128,9 @@ TEST_CASE("every recorded timetable is legal and ends when the collective says")
         CAPTURE(topology.name());
         for (const std::int64_t vectors : {1, 5, 100, 1000}) {
             CAPTURE(vectors);
-            for (const Algorithm algorithm : {Algorithm::tree, Algorithm::exchange, Algorithm::ring}) {
-                if (topology.chip_count() > 72 && algorithm != Algorithm::tree)
+            for (const Algorithm algorithm :
+                 {Algorithm::two_phase, Algorithm::exchange, Algorithm::tree, Algorithm::ring}) {
+                if (topology.chip_count() > 72 && algorithm != Algorithm::two_phase)
                     continue;
                 const Collective sum = all_reduce(topology, {}, vectors * 320, reduce, {algorithm, true});
                 const Verification proof = verify(topology, sum.timetable);
@@ -183,6 +145,15 @@ TEST_CASE("every recorded timetable is legal and ends when the collective says")
             CHECK(verify(topology, gathered.timetable).cycles == gathered.cycles);
             const Collective sent = broadcast(topology, 5, {}, vectors * 320, kRecord);
             CHECK(verify(topology, sent.timetable).cycles == sent.cycles);
+            for (const Algorithm algorithm : {Algorithm::tree, Algorithm::two_phase}) {
+                const Collective copied = broadcast(topology, 0, {}, vectors * 320, {algorithm, true});
+                CHECK(verify(topology, copied.timetable).cycles == copied.cycles);
+            }
+            if (Hierarchy::of(Group(topology, {}))) {
+                const Collective sum =
+                    all_reduce(topology, {}, vectors * 320, reduce, {Algorithm::hierarchical, true});
+                CHECK(verify(topology, sum.timetable).cycles == sum.cycles);
+            }
             const Collective scattered = reduce_scatter(topology, {}, vectors * 320, {}, kRecord);
             CHECK(verify(topology, scattered.timetable).cycles == scattered.cycles);
         }
@@ -217,44 +188,88 @@ TEST_CASE("a group names each chip once and only chips that are there") {
     const std::vector<std::int32_t> twice{0, 1, 0}, unknown{0, 8};
     CHECK_THROWS_WITH_AS((void)all_reduce(node, twice, 320), "the group names chip 0 twice", ValueError);
     CHECK_THROWS_AS((void)all_reduce(node, unknown, 320), ValueError);
-    CHECK_THROWS_WITH_AS((void)send(node, 2, 2, 320),
-                         "source and target are both chip 2; a chip does not send to itself", ValueError);
-}
-
-TEST_CASE("requests that share a link take turns") {
-    const Topology ring = make_ring(3, {});
-    const std::vector<Request> requests{{0, 1, 3 * 320, 0}, {0, 1, 320, 0}, {0, 1, 320, 1000}};
-    const Collective traffic = schedule(ring, requests, kRecord);
-    CHECK(verify(ring, traffic.timetable).cycles == 1270);
-    CHECK(traffic.timetable.runs[1].start_cycle == 3 * 27);
-    CHECK(traffic.timetable.runs[2].start_cycle == 1000);
-}
-
-TEST_CASE("messages of one vector take parallel links in turn") {
-    const std::vector<Cable> cables{{0, 1, 2}};
-    const Topology pair("pair", 2, cables, {});
-    const std::vector<Request> requests{{0, 1, 320, 0}, {0, 1, 320, 0}, {0, 1, 320, 0}};
-    const Timetable timetable = schedule(pair, requests, kRecord).timetable;
-    CHECK(timetable.runs[0].start_cycle == 0);
-    CHECK(timetable.runs[1].start_cycle == 0);
-    CHECK(timetable.runs[2].start_cycle == 27);
-    CHECK(timetable.runs[0].link != timetable.runs[1].link);
-}
-
-TEST_CASE("vectors that come in rows of one can leave in rows of four only as the rows fill") {
-    const std::vector<Cable> cables{{0, 1, 4}};
-    const Topology pair("pair", 2, cables, {.vector_cycles = 10, .hop_cycles = 100});
-    Booking booking(pair, nullptr);
-    // Vector i is there at 10 i; vector 7, in the second row, leaves no earlier than 70.
-    const Readiness one_wide{.first_cycle = 0, .period_cycles = 10, .width = 1, .last_cycle = 70};
-    const Readiness sent = booking.send(0, {0, 0, 0, 8}, one_wide, 10);
-    CHECK(sent.last_cycle == 70 + 100);
 }
 
 TEST_CASE("64 chips use their own part of a larger machine no worse than alone") {
     const Topology ring = make_quadfour(128, {});
     const Collective part = all_reduce(ring, first_chips(64), 65'536, {}, kRecord);
     CHECK(verify(ring, part.timetable).cycles == part.cycles);
+}
+
+TEST_CASE("one tree sums towards the middle and spreads from there") {
+    const Topology row = make_ring(5, {});
+    // Any chip of a ring of five is two hops from the farthest: in and out, and nine more slots.
+    CHECK(all_reduce(row, {}, 10 * 320, {}, {.algorithm = Algorithm::tree}).cycles == 4 * 270 + 9 * 27);
+    const std::vector<Cable> cables{{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 5}, {5, 6}};
+    const Topology line("line", 7, cables, {});
+    CHECK(all_reduce(line, {}, 320, {}, {.algorithm = Algorithm::tree}).cycles == 6 * 270);
+    CHECK(all_reduce(line, {}, 320, {}, {.algorithm = Algorithm::two_phase}).cycles == 12 * 270);
+}
+
+TEST_CASE("level by level only the smallest shards leave the node") {
+    const Topology two = make_quadfour(16, {});
+    const Collective sum = all_reduce(two, {}, 160 * 320, {}, {Algorithm::hierarchical, true});
+    CHECK(verify(two, sum.timetable).cycles == sum.cycles);
+    std::int64_t inside = 0, across = 0;
+    for (const Transfer& transfer : sum.timetable.transfers)
+        (transfer.source / 8 == transfer.target / 8 ? inside : across) += transfer.vector_count;
+    // In each of two nodes 8 chips send 7 shards of 20 and later get as many. The 8 pairs that stand in the
+    // same place sum halves of a shard one way and copy them the other, over relays where they have no link.
+    CHECK(across >= 2 * 2 * 8 * 10);
+    CHECK(inside >= 2 * 2 * 8 * 7 * 20);
+    const Topology one = make_quadfour(8, {});
+    CHECK_THROWS_AS((void)all_reduce(one, {}, 320, {}, {.algorithm = Algorithm::hierarchical}), ValueError);
+    const std::vector<std::int32_t> lopsided{0, 1, 2, 8, 9};
+    CHECK_THROWS_AS((void)all_reduce(two, lopsided, 320, {}, {.algorithm = Algorithm::hierarchical}),
+                    ValueError);
+}
+
+TEST_CASE("a broadcast of one vector takes the tree, a long one goes in shards") {
+    const Topology node = make_node(8, {});
+    CHECK(broadcast(node, 0, {}, 320).cycles == 270);
+    CHECK(broadcast(node, 0, {}, 320).algorithm == Algorithm::tree);
+    // Chip 0 keeps one of 8 shards of 100, sends the others to their owners and its own to all: 200 slots on
+    // each of its links. An owner hands its shard on as it comes.
+    const Collective wide = broadcast(node, 0, {}, 800 * 320);
+    CHECK(wide.algorithm == Algorithm::two_phase);
+    CHECK(wide.cycles == 270 + 199 * 27);
+    CHECK(broadcast(node, 0, {}, 800 * 320, {.algorithm = Algorithm::tree}).cycles == 270 + 799 * 27);
+}
+
+TEST_CASE("halves by ring: each chip ends with its own shard, or with all") {
+    const Topology ring = make_ring(5, {});
+    CHECK(reduce_scatter(ring, {}, 5 * 320, {}, {.algorithm = Algorithm::ring}).cycles == 4 * 270);
+    CHECK(all_gather(ring, {}, 5 * 320, {.algorithm = Algorithm::ring}).cycles == 4 * 270);
+    const Collective sum = reduce_scatter(ring, {}, 5 * 320, {}, {Algorithm::ring, true});
+    // What comes last to chip r is shard r.
+    std::vector<std::int64_t> last(5, -1);
+    for (const Transfer& transfer : sum.timetable.transfers)
+        last[static_cast<std::size_t>(transfer.target)] = transfer.first_vector;
+    CHECK(last == std::vector<std::int64_t>{0, 1, 2, 3, 4});
+    CHECK_THROWS_WITH_AS((void)all_gather(ring, {}, 320, {.algorithm = Algorithm::exchange}),
+                         "all_gather knows no algorithm 'exchange'; it knows automatic, two_phase, ring",
+                         ValueError);
+}
+
+TEST_CASE("a transfer starts when its first vector is made, not when the last is") {
+    const Topology node = make_node(8, {});
+    // Vector i exists at 1000 + 50 i. Shard 7 begins with vector 56, its last is vector 63: made at 4150,
+    // there at 4420, and out again.
+    const Options slow{.algorithm = Algorithm::two_phase, .record = true, .made = {1000, 50}};
+    const Collective sum = all_reduce(node, {}, 64 * 320, {}, slow);
+    CHECK(sum.cycles == 1000 + 63 * 50 + 2 * 270);
+    CHECK(verify(node, sum.timetable).cycles == sum.cycles);
+    // Shard 0 begins to leave at 1000, one cycle before would be too soon.
+    Timetable early = sum.timetable;
+    CHECK(early.runs[0].start_cycle == 1000);
+    CHECK(early.runs[0].period_cycles == 50);
+    early.runs[0].start_cycle = 999;
+    CHECK_THROWS_AS((void)verify(node, early), ScheduleError);
+    for (const Algorithm algorithm : {Algorithm::exchange, Algorithm::tree, Algorithm::ring}) {
+        const Collective other = all_reduce(node, {}, 64 * 320, {}, {algorithm, true, {1000, 50}});
+        CHECK(other.cycles >= 1000 + 63 * 50 + 270);
+        CHECK(verify(node, other.timetable).cycles == other.cycles);
+    }
 }
 
 } // namespace lpusim::net

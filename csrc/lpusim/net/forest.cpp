@@ -3,66 +3,12 @@
 #include <algorithm>
 #include <cassert>
 #include <numeric>
-#include <string>
-
-#include "lpusim/base/errors.h"
 
 namespace lpusim::net {
 namespace {
 
 [[nodiscard]] std::size_t at(std::int32_t index) {
     return static_cast<std::size_t>(index);
-}
-
-/// A breadth-first search over a group's open chips that keeps its memory between searches.
-class Search {
-  public:
-    explicit Search(const Group& group) : group_(group), hops_(at(group.topology().chip_count()), -1) {}
-
-    /// Reaches chips, nearest first, until `is_last(chip)` says so or there are no more. By then every chip
-    /// nearer than the last one has been reached.
-    template <class IsLast>
-    void from(std::int32_t source, IsLast is_last) {
-        for (const std::int32_t chip : order_)
-            hops_[at(chip)] = -1;
-        order_.assign(1, source);
-        hops_[at(source)] = 0;
-        if (is_last(source))
-            return;
-        for (std::size_t head = 0; head < order_.size(); ++head) {
-            const std::int32_t chip = order_[head];
-            for (const Bundle& bundle : group_.topology().bundles_from(chip)) {
-                if (hops_[at(bundle.to)] >= 0 || !group_.is_open(bundle.to))
-                    continue;
-                hops_[at(bundle.to)] = hops_[at(chip)] + 1;
-                order_.push_back(bundle.to);
-                if (is_last(bundle.to))
-                    return;
-            }
-        }
-    }
-
-    /// Until all members are reached, which are connected.
-    void members_from(std::int32_t source) {
-        std::int32_t left = group_.size();
-        from(source, [&](std::int32_t chip) { return group_.is_member(chip) && --left == 0; });
-    }
-
-    /// Chips reached, nearest first.
-    [[nodiscard]] std::span<const std::int32_t> order() const { return order_; }
-    /// -1: not reached.
-    [[nodiscard]] std::int32_t hops(std::int32_t chip) const { return hops_[at(chip)]; }
-
-  private:
-    const Group& group_;
-    std::vector<std::int32_t> hops_;
-    std::vector<std::int32_t> order_;
-};
-
-/// Is bundle a less loaded per link than bundle b?
-[[nodiscard]] bool is_lighter(std::int64_t load_a, std::int32_t width_a, std::int64_t load_b,
-                              std::int32_t width_b) {
-    return load_a * width_b < load_b * width_a;
 }
 
 /// Stable counting sort of the non-root nodes by `key`.
@@ -81,115 +27,104 @@ class Search {
     return sorted;
 }
 
-} // namespace
+/// Grows one tree after the other, each where the ones before left room.
+class Grower {
+  public:
+    Grower(const Group& group, const Rotation& rotation)
+        : group_(group), rotation_(rotation), search_(group), load_(at(rotation.bundle_class_count()), 0),
+          bundle_into_(chips(), -1), is_needed_(chips(), 0), is_member_(chips(), 0), node_of_(chips(), -1) {}
 
-Group::Group(const Topology& topology, std::span<const std::int32_t> chips)
-    : topology_(&topology), members_(chips.begin(), chips.end()), is_member_(at(topology.chip_count()), 0) {
-    if (members_.empty())
-        members_ = topology.up_chips();
-    for (const std::int32_t chip : members_) {
-        topology.require_chip("a chip of the group", chip);
-        if (is_member_[at(chip)] != 0) {
-            throw ValueError("the group names chip " + std::to_string(chip) + " twice");
-        }
-        is_member_[at(chip)] = 1;
+    void grow(const Tree& tree, Forest& forest) {
+        for (const std::int32_t chip : tree.members)
+            is_member_[at(chip)] = 1;
+        auto left = std::ssize(tree.members);
+        search_.from(tree.root, [&](std::int32_t chip) { return is_member_[at(chip)] != 0 && --left == 0; });
+        choose_parents(tree.vector_count);
+        add_nodes(tree.root, forest);
+        for (const std::int32_t chip : tree.members)
+            is_member_[at(chip)] = 0;
     }
-    if (members_.size() + topology.down_chips().size() == at(topology.chip_count()))
-        return; // What is up is connected.
-    Search search(*this);
-    search.from(members_.front(), [](std::int32_t) { return false; });
-    relays_ = search.order().size() < members_.size();
-}
 
-Forest grow_forest(const Group& group, std::span<const std::int32_t> roots,
-                   std::span<const std::int64_t> vector_counts) {
-    assert(roots.size() == vector_counts.size());
-    const Topology& topology = group.topology();
-    Forest forest;
-    forest.nodes.reserve(roots.size() * group.members().size());
-    forest.tree_begin.push_back(0);
-    Search search(group);
-    // Indexed by bundle in the direction away from the root; the way back loads the same wire's other half
-    // alike.
-    std::vector<std::int64_t> load(topology.bundles().size(), 0);
-    std::vector<std::int32_t> bundle_into(at(topology.chip_count()), -1);
-    std::vector<std::uint8_t> is_needed(at(topology.chip_count()), 0);
-    std::vector<std::int32_t> node_of(at(topology.chip_count()), -1);
+  private:
+    [[nodiscard]] std::size_t chips() const { return at(group_.topology().chip_count()); }
+    [[nodiscard]] const Bundle& bundle(std::int32_t index) const {
+        return group_.topology().bundles()[at(index)];
+    }
+    /// Indexed by bundle in the direction away from the root; the way back loads the same wire's other half
+    /// alike.
+    [[nodiscard]] std::int64_t& load(std::int32_t index) { return load_[at(rotation_.bundle_class(index))]; }
 
-    for (std::size_t tree = 0; tree < roots.size(); ++tree) {
-        search.members_from(roots[tree]);
-        const auto order = search.order();
+    /// From the farthest in, so that a chip without members below it is known before its turn.
+    void choose_parents(std::int64_t vector_count) {
+        const auto order = search_.order();
         for (const std::int32_t chip : order)
-            is_needed[at(chip)] = group.is_member(chip) ? 1 : 0;
-        // From the farthest in, so that a chip without members below it is known before its turn.
+            is_needed_[at(chip)] = is_member_[at(chip)];
         for (std::size_t i = order.size(); i-- > 1;) {
             const std::int32_t chip = order[i];
-            if (is_needed[at(chip)] == 0)
+            if (is_needed_[at(chip)] == 0)
                 continue;
             std::int32_t best = -1;
-            for (const Bundle& out : topology.bundles_from(chip)) {
-                if (search.hops(out.to) != search.hops(chip) - 1)
+            for (const Bundle& out : group_.topology().bundles_from(chip)) {
+                if (search_.hops(out.to) != search_.hops(chip) - 1)
                     continue;
-                if (best < 0 || is_lighter(load[at(out.reverse)], out.width, load[at(best)],
-                                           topology.bundles()[at(best)].width)) {
+                if (best < 0 || is_lighter(load(out.reverse), bundle(out.reverse), load(best), bundle(best)))
                     best = out.reverse;
-                }
             }
             assert(best >= 0);
-            load[at(best)] += vector_counts[tree];
-            bundle_into[at(chip)] = best;
-            is_needed[at(topology.bundles()[at(best)].from)] = 1;
+            load(best) += vector_count;
+            bundle_into_[at(chip)] = best;
+            is_needed_[at(bundle(best).from)] = 1;
         }
-        for (const std::int32_t chip : order) {
-            if (is_needed[at(chip)] == 0)
+    }
+
+    void add_nodes(std::int32_t root, Forest& forest) {
+        const std::size_t begin = forest.nodes.size();
+        for (const std::int32_t chip : search_.order()) {
+            if (is_needed_[at(chip)] == 0)
                 continue;
-            const bool is_root = chip == roots[tree];
-            node_of[at(chip)] = static_cast<std::int32_t>(forest.nodes.size());
-            forest.nodes.push_back(
-                {.chip = chip,
-                 .parent = is_root ? -1 : node_of[at(topology.bundles()[at(bundle_into[at(chip)])].from)],
-                 .bundle = is_root ? -1 : bundle_into[at(chip)],
-                 .depth = search.hops(chip),
-                 .operands = group.is_member(chip) ? 1 : 0});
-            forest.depth = std::max(forest.depth, search.hops(chip));
+            const std::int32_t into = chip == root ? -1 : bundle_into_[at(chip)];
+            node_of_[at(chip)] = static_cast<std::int32_t>(forest.nodes.size());
+            forest.nodes.push_back({.chip = chip,
+                                    .parent = into < 0 ? -1 : node_of_[at(bundle(into).from)],
+                                    .bundle = into,
+                                    .depth = search_.hops(chip),
+                                    .operands = is_member_[at(chip)],
+                                    .is_member = is_member_[at(chip)] != 0});
+            forest.depth = std::max(forest.depth, search_.hops(chip));
         }
-        for (std::size_t i = forest.nodes.size(); i-- > at(forest.tree_begin.back()) + 1;) {
+        for (std::size_t i = forest.nodes.size(); i-- > begin + 1;) {
             TreeNode& parent = forest.nodes[at(forest.nodes[i].parent)];
             parent.height = std::max(parent.height, forest.nodes[i].height + 1);
             ++parent.operands;
         }
         forest.tree_begin.push_back(static_cast<std::int32_t>(forest.nodes.size()));
     }
+
+    const Group& group_;
+    const Rotation& rotation_;
+    Search search_;
+    std::vector<std::int64_t> load_;
+    std::vector<std::int32_t> bundle_into_;
+    std::vector<std::uint8_t> is_needed_;
+    std::vector<std::uint8_t> is_member_;
+    std::vector<std::int32_t> node_of_;
+};
+
+} // namespace
+
+Forest grow_forest(const Group& group, std::span<const Tree> trees, const Rotation& rotation) {
+    Forest forest;
+    std::size_t node_count = 0;
+    for (const Tree& tree : trees)
+        node_count += tree.members.size();
+    forest.nodes.reserve(node_count);
+    forest.tree_begin.push_back(0);
+    Grower grower(group, rotation);
+    for (const Tree& tree : trees)
+        grower.grow(tree, forest);
     forest.outward = sorted_by(forest, &TreeNode::depth);
     forest.inward = sorted_by(forest, &TreeNode::height);
     return forest;
-}
-
-std::vector<std::int32_t> find_route(const Group& group, std::int32_t source, std::int32_t target,
-                                     std::span<const std::int64_t> load) {
-    const Topology& topology = group.topology();
-    Search search(group);
-    search.from(target, [source](std::int32_t chip) { return chip == source; });
-    assert(search.hops(source) >= 0);
-    std::vector<std::int32_t> route;
-    for (std::int32_t chip = source; chip != target; chip = topology.bundles()[at(route.back())].to) {
-        std::int32_t best = -1;
-        const std::int32_t first = topology.first_bundle(chip);
-        const auto outs = topology.bundles_from(chip);
-        for (std::size_t i = 0; i < outs.size(); ++i) {
-            if (search.hops(outs[i].to) != search.hops(chip) - 1)
-                continue;
-            const std::int32_t bundle = first + static_cast<std::int32_t>(i);
-            const auto loaded = [&](std::int32_t index) { return load.empty() ? 1 : load[at(index)] + 1; };
-            if (best < 0 ||
-                is_lighter(loaded(bundle), outs[i].width, loaded(best), topology.bundles()[at(best)].width)) {
-                best = bundle;
-            }
-        }
-        assert(best >= 0);
-        route.push_back(best);
-    }
-    return route;
 }
 
 } // namespace lpusim::net

@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "lpusim/base/rng.h"
+#include "lpusim/net/all_to_all.h"
 #include "lpusim/net/chip_ports.h"
 #include "lpusim/net/collective.h"
 #include "lpusim/net/timetable.h"
+#include "lpusim/net/traffic.h"
 
 /// Random machines, traffic and broken timetables for tests; everything follows from the seed.
 namespace lpusim::net::test {
@@ -63,33 +65,58 @@ class Dice {
         {.vector_bytes = 32, .vector_cycles = timing.vector_cycles, .hop_cycles = timing.hop_cycles});
 }
 
-/// A legal timetable: messages of up to 12 vectors, or a collective with all its dependencies.
+/// Messages of up to 12 vectors, some of which wait for others.
+[[nodiscard]] inline std::vector<Request> random_requests(Dice& dice, const Topology& topology) {
+    const std::int32_t last_chip = topology.chip_count() - 1;
+    std::vector<Request> requests;
+    for (std::int64_t left = dice.between(1, 6); left > 0; --left) {
+        Request request{dice.chip(0, last_chip), dice.chip(0, last_chip),
+                        dice.between(1, 12) * topology.link().vector_bytes, dice.between(0, 40)};
+        if (request.source == request.target)
+            continue;
+        if (dice.one_in(3))
+            request.release_period_cycles = dice.between(0, 9);
+        if (!requests.empty() && dice.one_in(3))
+            request.after.push_back(dice.between(0, std::ssize(requests) - 1));
+        requests.push_back(request);
+    }
+    return requests;
+}
+
+/// A legal timetable: messages, or a collective with all its dependencies.
 [[nodiscard]] inline Timetable random_timetable(Dice& dice, const Topology& topology) {
     const std::int32_t last_chip = topology.chip_count() - 1;
     const std::int64_t size_bytes = dice.between(1, 12) * topology.link().vector_bytes;
-    const Options record{.record = true};
     const ReduceCost cost{dice.between(0, 6), dice.between(0, 3)};
-    switch (dice.between(0, 4)) {
+    const Routing routing = dice.one_in(2) ? Routing::minimal : Routing::spread;
+    Options options{.record = true};
+    if (dice.one_in(3))
+        options.made = {dice.between(0, 30), dice.between(0, 9)};
+    const auto sum = [&](Algorithm algorithm) {
+        options.algorithm = algorithm;
+        return all_reduce(topology, {}, size_bytes, cost, options).timetable;
+    };
+    switch (dice.between(0, 9)) {
     case 0:
-        return all_reduce(topology, {}, size_bytes, cost, {.algorithm = Algorithm::tree, .record = true})
-            .timetable;
+        return sum(Algorithm::two_phase);
     case 1:
-        return all_reduce(topology, {}, size_bytes, cost, {.algorithm = Algorithm::ring, .record = true})
-            .timetable;
+        return sum(Algorithm::ring);
     case 2:
-        return broadcast(topology, dice.chip(0, last_chip), {}, size_bytes, record).timetable;
+        return sum(Algorithm::tree);
+    case 3:
+        return sum(Algorithm::exchange);
+    case 4:
+        options.algorithm = dice.one_in(2) ? Algorithm::tree : Algorithm::two_phase;
+        return broadcast(topology, dice.chip(0, last_chip), {}, size_bytes, options).timetable;
+    case 5:
+        options.algorithm = dice.one_in(2) ? Algorithm::ring : Algorithm::two_phase;
+        return dice.one_in(2) ? all_gather(topology, {}, size_bytes, options).timetable
+                              : reduce_scatter(topology, {}, size_bytes, cost, options).timetable;
+    case 6:
+        return all_to_all(topology, {}, size_bytes, {routing, true, options.made}).timetable;
     default:
-        break;
+        return schedule(topology, random_requests(dice, topology), {routing, true}).timetable;
     }
-    std::vector<Request> requests;
-    for (std::int64_t left = dice.between(1, 6); left > 0; --left) {
-        const std::int32_t source = dice.chip(0, last_chip), target = dice.chip(0, last_chip);
-        if (source != target) {
-            requests.push_back(
-                {source, target, dice.between(1, 12) * topology.link().vector_bytes, dice.between(0, 40)});
-        }
-    }
-    return schedule(topology, requests, record).timetable;
 }
 
 /// Moves one entry a little, drops or doubles a run, or adds a dependency.

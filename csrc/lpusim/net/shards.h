@@ -5,7 +5,7 @@
 
 #include "lpusim/net/link.h"
 
-/// What the algorithms of an all-reduce share.
+/// What the collectives share.
 namespace lpusim::net {
 
 /// Consecutive pieces of `vector_count` vectors whose sizes differ by at most one.
@@ -26,8 +26,8 @@ struct Shards {
     return shards;
 }
 
-/// The least cycles between two vectors of summing traffic on one link, and how long a sum takes after its
-/// last operand.
+/// How fast summing traffic may come at most, and how long a sum takes after its last operand. Links that are
+/// slower keep their own pace.
 struct Pace {
     std::int64_t period_cycles = 0;
     std::int64_t delay_cycles = 0;

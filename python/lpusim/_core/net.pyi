@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ChipPorts', 'Collective', 'LinkSpec', 'LpxWiring', 'Proof', 'ReduceCost', 'Replay', 'Timetable', 'Topology', 'Verification', 'Violation', 'all_gather', 'all_reduce', 'broadcast', 'link_from_ps', 'ports_for', 'prove', 'reduce_scatter', 'replay', 'schedule', 'send', 'violation_text']
+__all__: list[str] = ['ChipPorts', 'Collective', 'LinkSpec', 'LpxWiring', 'Production', 'Proof', 'ReduceCost', 'Replay', 'Request', 'Timetable', 'Topology', 'Traffic', 'Verification', 'Violation', 'all_gather', 'all_reduce', 'all_to_all', 'all_to_all_v', 'broadcast', 'combine', 'gather', 'link_from_ps', 'pipeline', 'ports_for', 'prove', 'reduce_scatter', 'replay', 'scatter', 'schedule', 'send', 'violation_text']
 class LinkSpec:
     """
     What all links have in common.
@@ -319,10 +319,45 @@ class ReduceCost:
     @first_cycles.setter
     def first_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+class Production:
+    """
+    How a chip makes what it sends.
+    """
+    @staticmethod
+    def fields() -> list[dict[str, typing.Any]]:
+        """
+        One dict a field: name, unit, min, max, meaning, integer.
+        """
+    def __init__(self) -> None:
+        ...
+    @property
+    def first_cycle(self) -> int:
+        """
+        when the first vector exists [cycles]
+        """
+    @first_cycle.setter
+    def first_cycle(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def period_cycles(self) -> int:
+        """
+        from one vector to the next; 0: all exist at once [cycles]
+        """
+    @period_cycles.setter
+    def period_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
 class Collective:
     """
     The cycles of an operation and its timetable.
     """
+    def expand(self, topology: Topology) -> Timetable:
+        """
+        The timetable of all turns.
+        """
+    def verify(self, topology: Topology) -> Verification:
+        """
+        Proves all turns legal without expanding them.
+        """
     @property
     def algorithm(self) -> str:
         ...
@@ -330,18 +365,62 @@ class Collective:
     def cycles(self) -> int:
         ...
     @property
+    def step_chips(self) -> int:
+        ...
+    @property
+    def timetable(self) -> Timetable:
+        """
+        Of one turn, where the symmetry was used.
+        """
+    @property
+    def turn_count(self) -> int:
+        ...
+    @property
+    def vector_count(self) -> int:
+        ...
+class Traffic:
+    """
+    Messages, when each is there, and their timetable.
+    """
+    def arrival_cycle(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def request_of(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    @property
+    def cycles(self) -> int:
+        ...
+    @property
+    def routing(self) -> str:
+        ...
+    @property
     def timetable(self) -> Timetable:
         ...
     @property
     def vector_count(self) -> int:
         ...
-def all_gather(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, record: bool) -> Collective:
+class Request:
+    """
+    One message of a traffic pattern.
+    """
+    def __init__(self, source: typing.SupportsInt | typing.SupportsIndex, target: typing.SupportsInt | typing.SupportsIndex, size_bytes: typing.SupportsInt | typing.SupportsIndex, release_cycle: typing.SupportsInt | typing.SupportsIndex, release_period_cycles: typing.SupportsInt | typing.SupportsIndex, after: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+def all_gather(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
     ...
-def all_reduce(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, reduce: ReduceCost, algorithm: str, record: bool) -> Collective:
+def all_reduce(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, reduce: ReduceCost, how: tuple[str, Production, str, bool]) -> Collective:
     ...
-def broadcast(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, record: bool) -> Collective:
+def all_to_all(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
+    ...
+def all_to_all_v(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], vectors: numpy.typing.NDArray[numpy.int64], how: tuple[str, Production, str, bool]) -> Collective:
+    ...
+def broadcast(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
+    ...
+def combine(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], vectors: numpy.typing.NDArray[numpy.int64], reduce: ReduceCost, how: tuple[str, Production, str, bool]) -> Collective:
+    ...
+def gather(topology: Topology, target: typing.SupportsInt | typing.SupportsIndex, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
     ...
 def link_from_ps(vector_bytes: typing.SupportsInt | typing.SupportsIndex, vector_ps: typing.SupportsInt | typing.SupportsIndex, hop_ps: typing.SupportsInt | typing.SupportsIndex, clock_hz: typing.SupportsInt | typing.SupportsIndex) -> LinkSpec:
+    ...
+def pipeline(topology: Topology, stages: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
     ...
 def ports_for(topology: Topology) -> ChipPorts:
     """
@@ -349,13 +428,15 @@ def ports_for(topology: Topology) -> ChipPorts:
     """
 def prove(topology: Topology, timetable: Timetable, ports: ChipPorts) -> Proof:
     ...
-def reduce_scatter(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, reduce: ReduceCost, record: bool) -> Collective:
+def reduce_scatter(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, reduce: ReduceCost, how: tuple[str, Production, str, bool]) -> Collective:
     ...
 def replay(topology: Topology, timetable: Timetable, ports: ChipPorts) -> Replay:
     ...
-def schedule(topology: Topology, requests: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]], record: bool) -> Collective:
+def scatter(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
     ...
-def send(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, target: typing.SupportsInt | typing.SupportsIndex, size_bytes: typing.SupportsInt | typing.SupportsIndex, record: bool) -> Collective:
+def schedule(topology: Topology, requests: collections.abc.Sequence[Request], routing: str, record: bool) -> Traffic:
+    ...
+def send(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, target: typing.SupportsInt | typing.SupportsIndex, size_bytes: typing.SupportsInt | typing.SupportsIndex, routing: str, record: bool) -> Traffic:
     ...
 def violation_text(topology: Topology, timetable: Timetable, ports: ChipPorts, violation: Violation) -> str:
     """
