@@ -3,6 +3,9 @@
 #include <cstdint>
 #include <vector>
 
+/// What SimdLevel::Avx512Vnni stands for, as [[gnu::target]] wants it.
+#define LPUSIM_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"
+
 /// Before a function: compile it, and what it inlines, for AVX2. Without fused multiply-add, so that the bits
 /// are those of the function without it. Only to be called at SimdLevel::Avx2 or above.
 #if defined(__x86_64__) && defined(__GNUC__)
