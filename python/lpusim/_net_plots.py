@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -217,7 +218,7 @@ def plot_links(
     """
     if not isinstance(timetable, Timetable):
         raise TypeError(f"plot_links takes a lpusim.net.Timetable, got {shown(timetable)}")
-    chosen = None if links is None else list(links)
+    chosen = None if links is None else list(dict.fromkeys(links))
     rows = selected_runs(timetable, chosen, runs_max)
     groups = _groups(timetable, rows, colour)
     from matplotlib import colormaps
@@ -310,7 +311,12 @@ def _name_links(ax: Axes, timetable: Timetable, order: Sequence[int]) -> None:
     ends = [(int(table["source"][link]), int(table["target"][link])) for link in order]
     if len(order) <= _LINK_NAMES_MAX:
         size = "small" if len(order) <= 30 else "x-small"
-        ax.set_yticks(range(len(order)), [f"{a} to {b}" for a, b in ends], fontsize=size)
+        alike = {pair for pair, count in Counter(ends).items() if count > 1}
+        names = [
+            f"{a} to {b}" + (f", link {link}" if (a, b) in alike else "")
+            for (a, b), link in zip(ends, order, strict=True)
+        ]
+        ax.set_yticks(range(len(order)), names, fontsize=size)
         ax.set_ylabel("link, chip to chip")
     else:
         first = [i for i, (a, _) in enumerate(ends) if i == 0 or a != ends[i - 1][0]]

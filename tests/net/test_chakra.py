@@ -237,6 +237,28 @@ def test_every_message_pairs_up_every_wait_looks_back_and_a_replay_ends(
     replay(files, LINK)
 
 
+@pytest.mark.parametrize(
+    "done",
+    [
+        net.all_to_all(net.Topology.ring(6, link=LINK), 6 * 640),
+        net.combine(net.Topology.ring(6, link=LINK), np.full((6, 6), 3)),
+        net.broadcast(net.Topology.quadfour(2, link=LINK), 5, 5_000),
+        net.all_reduce(net.Topology.quadfour(9, link=LINK), 5_000, algorithm="hierarchical"),
+        net.all_reduce(net.Topology.quadfour(2, link=LINK), 5_000, algorithm="exchange"),
+        net.send(net.Topology.quadfour(9, link=LINK), 0, 40, size_bytes=9_000, routing="spread"),
+    ],
+    ids=lambda done: f"{done.operation}, {done.algorithm}",
+)
+def test_every_operation_can_be_replayed(tmp_path: Path, done: net.Collective) -> None:
+    files = decode_all(done.timetable, tmp_path)
+    sent = sum(node["comm_size"] for nodes in files for node in nodes if node["type"] == SEND)
+    assert sent == net.verify(done.timetable).bytes_sent
+    additions = sum(node["num_ops"] for nodes in files for node in nodes if node["type"] == COMPUTE)
+    adds = done.timetable.transfers["adds"] == 1
+    assert additions == done.timetable.transfers["vector_count"][adds].sum() * 160
+    replay(files, LINK)
+
+
 def test_an_illegal_timetable_has_no_trace(tmp_path: Path) -> None:
     sent = net.send(net.Topology.ring(4, link=LINK), 0, 2, size_bytes=320).timetable
     with pytest.raises(lpusim.ScheduleError, match="arrives there only at cycle 100"):

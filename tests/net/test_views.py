@@ -117,6 +117,40 @@ def test_every_run_is_one_slice_and_every_hop_but_the_first_has_an_arrow(
     assert set(begin_of) == set(arrows)
 
 
+SIX = net.Topology.ring(6, link=LINK)
+RACK = net.Topology.quadfour(9, link=LINK)
+OPERATIONS = {
+    "all_to_all": net.all_to_all(SIX, 6 * 640),
+    "combine": net.combine(SIX, np.full((6, 6), 3)),
+    "broadcast": net.broadcast(RACK, 5, 5_000),
+    "hierarchical": net.all_reduce(RACK, 5_000, algorithm="hierarchical"),
+    "tree, made slowly": net.all_reduce(
+        SIX, 5_000, algorithm="tree", made=net.Production(first_cycle=50, period_cycles=40)
+    ),
+    "spread": net.send(RACK, 0, 40, size_bytes=9_000, routing="spread"),
+    "all turns": net.all_reduce(RACK, 5_000, symmetry="used"),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_is_written_whole_with_arrows_that_arrive_before_they_leave(
+    tmp_path: Path, name: str
+) -> None:
+    table = OPERATIONS[name].timetable
+    rows = decode(table.to_perfetto(tmp_path / "a.pftrace"))
+    assert len(rows) == len(table.runs["link"])
+    assert max(row["end"] for row in rows) - 10 + 100 <= OPERATIONS[name].cycles
+    gives = {flow: row for row in rows for flow in row["out"]}
+    takes = {flow: row for row in rows for flow in row["in"]}
+    assert gives.keys() == takes.keys()
+    waiting = len(table.dependencies["on"]) + np.count_nonzero(table.runs["hop"])
+    assert len(gives) > 0 or waiting == 0
+    for flow, row in takes.items():
+        assert gives[flow]["begin"] + 100 <= row["begin"]
+        # What is handed on is handed on where it arrives.
+        assert gives[flow]["track"].split(",")[0].endswith(f"to {row['chip']}")
+
+
 def test_a_large_timetable_is_refused_or_some_links_of_it_chosen(tmp_path: Path) -> None:
     table = net.all_reduce(net.Topology.node(8), 65_536).timetable  # 56 links, two runs each.
     with pytest.raises(
@@ -222,6 +256,17 @@ def test_a_picture_has_a_bar_where_a_link_is_held() -> None:
     # Rows stand in the order asked for.
     chosen = net.plot_links(sent, links=[3, 0])
     assert [label.get_text() for label in chosen.get_yticklabels()] == ["1 to 2", "0 to 1"]
+
+
+def test_parallel_links_are_told_apart() -> None:
+    pytest.importorskip("matplotlib")
+    wide = net.Topology.from_edges([(0, 1, 2), (1, 2)], link=LINK)
+    axes = net.plot_links(net.send(wide, 0, 2, size_bytes=640).timetable)
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "0 to 1, link 0",
+        "0 to 1, link 1",
+        "1 to 2",
+    ]
 
 
 @pytest.mark.parametrize("colour", ["kind", "transfer", "source", "target", "hop"])
