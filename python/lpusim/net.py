@@ -17,6 +17,15 @@ Examples:
 
 from __future__ import annotations
 
+from lpusim._net_clock import (
+    ClockSpec,
+    DriftRun,
+    Margin,
+    MissedVector,
+    deskew_cycles,
+    run_drift,
+    runtime_deskew_cycles,
+)
 from lpusim._net_collectives import (
     Collective,
     Production,
@@ -46,15 +55,20 @@ from lpusim._net_plots import Curves, curves, plot_curves, plot_links
 from lpusim._net_ports import ChipPorts
 from lpusim._net_timetable import RULES, Replay, Timetable, Verification, Violation, replay, verify
 from lpusim._net_topology import LpxWiring, Topology
+from lpusim._net_values import run
 
 __all__ = [
     "RULES",
     "Cable",
     "ChipPorts",
+    "ClockSpec",
     "Collective",
     "Curves",
+    "DriftRun",
     "LinkSpec",
     "LpxWiring",
+    "Margin",
+    "MissedVector",
     "Production",
     "ReduceCost",
     "Replay",
@@ -71,6 +85,7 @@ __all__ = [
     "broadcast",
     "combine",
     "curves",
+    "deskew_cycles",
     "dispatch",
     "gather",
     "multicast",
@@ -79,6 +94,9 @@ __all__ = [
     "plot_links",
     "reduce_scatter",
     "replay",
+    "run",
+    "run_drift",
+    "runtime_deskew_cycles",
     "scatter",
     "schedule",
     "send",

@@ -7,6 +7,8 @@ void bind_net(py::module_& core) {
     bind_net_topology(room);
     bind_net_timetable(room);
     bind_net_collectives(room);
+    bind_net_values(room);
+    bind_net_clock(room);
 }
 
 } // namespace lpusim::bind

@@ -15,9 +15,11 @@ void bind_chip_attention(py::module_& chip_room);
 void bind_chip_values(py::module_& chip_room);
 void bind_net(py::module_& core);
 /// Called by bind_net with its own module.
+void bind_net_clock(py::module_& net_room);
 void bind_net_collectives(py::module_& net_room);
 void bind_net_timetable(py::module_& net_room);
 void bind_net_topology(py::module_& net_room);
+void bind_net_values(py::module_& net_room);
 void bind_moe(py::module_& core);
 void bind_model(py::module_& core);
 void bind_device(py::module_& core);

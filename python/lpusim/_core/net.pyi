@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ChipPorts', 'Collective', 'LinkSpec', 'LpxWiring', 'Production', 'Proof', 'ReduceCost', 'Replay', 'Request', 'Timetable', 'Topology', 'Traffic', 'Verification', 'Violation', 'all_gather', 'all_reduce', 'all_to_all', 'all_to_all_v', 'broadcast', 'combine', 'gather', 'link_from_ps', 'pipeline', 'ports_for', 'prove', 'reduce_scatter', 'replay', 'scatter', 'schedule', 'send', 'violation_text']
+__all__: list[str] = ['ChipPorts', 'ClockSpec', 'Collective', 'DriftRun', 'LinkSpec', 'LpxWiring', 'MissedVector', 'Production', 'Proof', 'ReduceCost', 'Replay', 'Request', 'Timetable', 'Topology', 'Traffic', 'Verification', 'Violation', 'all_gather', 'all_reduce', 'all_to_all', 'all_to_all_v', 'broadcast', 'combine', 'deskew_cycles', 'element_bytes', 'gather', 'largest_margin', 'link_from_ps', 'link_margins', 'missed_text', 'move_values', 'pipeline', 'ports_for', 'prove', 'reduce_scatter', 'replay', 'resync_cycles', 'run_drift', 'runtime_deskew_cycles', 'scatter', 'schedule', 'send', 'start_cycles', 'violation_text']
 class LinkSpec:
     """
     What all links have in common.
@@ -404,6 +404,152 @@ class Request:
     """
     def __init__(self, source: typing.SupportsInt | typing.SupportsIndex, target: typing.SupportsInt | typing.SupportsIndex, size_bytes: typing.SupportsInt | typing.SupportsIndex, release_cycle: typing.SupportsInt | typing.SupportsIndex, release_period_cycles: typing.SupportsInt | typing.SupportsIndex, after: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
         ...
+class ClockSpec:
+    """
+    What clocks and links may do.
+    """
+    @staticmethod
+    def fields() -> list[dict[str, typing.Any]]:
+        """
+        One dict a field: name, unit, min, max, meaning, integer.
+        """
+    def __init__(self) -> None:
+        ...
+    @property
+    def drift_ppb_max(self) -> int:
+        """
+        how far a chip's clock may be off nominal, either way [1/1000000000]
+        """
+    @drift_ppb_max.setter
+    def drift_ppb_max(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def epoch_cycles(self) -> int:
+        """
+        period of the hardware counter [cycles]
+        """
+    @epoch_cycles.setter
+    def epoch_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def hold_cycles(self) -> int:
+        """
+        how long a received vector may wait to be taken [cycles]
+        """
+    @hold_cycles.setter
+    def hold_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def jitter_early_cycles(self) -> int:
+        """
+        how much sooner than the mean a vector may come [cycles]
+        """
+    @jitter_early_cycles.setter
+    def jitter_early_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def jitter_late_cycles(self) -> int:
+        """
+        how much later than the mean a vector may come [cycles]
+        """
+    @jitter_late_cycles.setter
+    def jitter_late_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def jitter_sigma_millicycles(self) -> int:
+        """
+        standard deviation of the latency, before its extremes are cut [cycles/1000]
+        """
+    @jitter_sigma_millicycles.setter
+    def jitter_sigma_millicycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def latency_cycles(self) -> int:
+        """
+        mean latency of a link [cycles]
+        """
+    @latency_cycles.setter
+    def latency_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def resync_interval_cycles(self) -> int:
+        """
+        traffic between two waits for the hardware counter [cycles]
+        """
+    @resync_interval_cycles.setter
+    def resync_interval_cycles(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+class MissedVector:
+    """
+    A vector that came too late, or too early to be held.
+    """
+    @property
+    def cycle(self) -> int:
+        ...
+    @property
+    def hop(self) -> int:
+        ...
+    @property
+    def interval(self) -> int:
+        ...
+    @property
+    def iteration(self) -> int:
+        ...
+    @property
+    def late_nanocycles(self) -> int:
+        ...
+    @property
+    def link(self) -> int:
+        ...
+    @property
+    def transfer(self) -> int:
+        ...
+    @property
+    def vector(self) -> int:
+        ...
+class DriftRun:
+    """
+    A timetable run over and over on clocks that drift.
+    """
+    @property
+    def exchange_count(self) -> int:
+        ...
+    @property
+    def exchange_max_cycles(self) -> int:
+        ...
+    @property
+    def exchange_mean_cycles(self) -> float:
+        ...
+    @property
+    def exchange_min_cycles(self) -> int:
+        ...
+    @property
+    def exchange_sigma_cycles(self) -> float:
+        ...
+    @property
+    def first_missed(self) -> MissedVector | None:
+        ...
+    @property
+    def interval_count(self) -> int:
+        ...
+    @property
+    def iterations_per_interval(self) -> int:
+        ...
+    @property
+    def resync_cycles(self) -> int:
+        ...
+    @property
+    def skew_nanocycles_max(self) -> int:
+        ...
+    @property
+    def spare_nanocycles_min(self) -> int:
+        ...
+    @property
+    def vector_count(self) -> int:
+        ...
+    @property
+    def wait_nanocycles_max(self) -> int:
+        ...
 def all_gather(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
     ...
 def all_reduce(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, reduce: ReduceCost, how: tuple[str, Production, str, bool]) -> Collective:
@@ -416,10 +562,32 @@ def broadcast(topology: Topology, source: typing.SupportsInt | typing.SupportsIn
     ...
 def combine(topology: Topology, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], vectors: numpy.typing.NDArray[numpy.int64], reduce: ReduceCost, how: tuple[str, Production, str, bool]) -> Collective:
     ...
+def deskew_cycles(hac: typing.SupportsInt | typing.SupportsIndex, epoch_cycles: typing.SupportsInt | typing.SupportsIndex) -> int:
+    ...
+def element_bytes(carried: str) -> int:
+    """
+    Bytes of one element on a link.
+    """
 def gather(topology: Topology, target: typing.SupportsInt | typing.SupportsIndex, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
     ...
+def largest_margin(clock: ClockSpec, topology: Topology, root: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int]:
+    """
+    Jitter, alignment and drift, in cycles.
+    """
 def link_from_ps(vector_bytes: typing.SupportsInt | typing.SupportsIndex, vector_ps: typing.SupportsInt | typing.SupportsIndex, hop_ps: typing.SupportsInt | typing.SupportsIndex, clock_hz: typing.SupportsInt | typing.SupportsIndex) -> LinkSpec:
     ...
+def link_margins(clock: ClockSpec, topology: Topology, root: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
+    """
+    By directed link, in cycles.
+    """
+def missed_text(topology: Topology, timetable: Timetable, clock: ClockSpec, missed: MissedVector) -> str:
+    """
+    The missed vector as one sentence.
+    """
+def move_values(topology: Topology, timetable: Timetable, carried: str, input_chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], inputs: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]], output_chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], outputs: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Runs a timetable with data; the arrays are C-contiguous and `outputs` are written to.
+    """
 def pipeline(topology: Topology, stages: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
     ...
 def ports_for(topology: Topology) -> ChipPorts:
@@ -432,11 +600,19 @@ def reduce_scatter(topology: Topology, chips: collections.abc.Sequence[typing.Su
     ...
 def replay(topology: Topology, timetable: Timetable, ports: ChipPorts) -> Replay:
     ...
+def resync_cycles(clock: ClockSpec, topology: Topology, root: typing.SupportsInt | typing.SupportsIndex) -> int:
+    ...
+def run_drift(topology: Topology, timetable: Timetable, clock: ClockSpec, margin_cycles: typing.SupportsInt | typing.SupportsIndex, interval_count: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, root: typing.SupportsInt | typing.SupportsIndex, drift_ppb: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> DriftRun:
+    ...
+def runtime_deskew_cycles(wait_cycles: typing.SupportsInt | typing.SupportsIndex, sac: typing.SupportsInt | typing.SupportsIndex, hac: typing.SupportsInt | typing.SupportsIndex, epoch_cycles: typing.SupportsInt | typing.SupportsIndex) -> int:
+    ...
 def scatter(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], size_bytes: typing.SupportsInt | typing.SupportsIndex, how: tuple[str, Production, str, bool]) -> Collective:
     ...
 def schedule(topology: Topology, requests: collections.abc.Sequence[Request], routing: str, record: bool) -> Traffic:
     ...
 def send(topology: Topology, source: typing.SupportsInt | typing.SupportsIndex, target: typing.SupportsInt | typing.SupportsIndex, size_bytes: typing.SupportsInt | typing.SupportsIndex, routing: str, record: bool) -> Traffic:
+    ...
+def start_cycles(clock: ClockSpec, topology: Topology, root: typing.SupportsInt | typing.SupportsIndex) -> int:
     ...
 def violation_text(topology: Topology, timetable: Timetable, ports: ChipPorts, violation: Violation) -> str:
     """
