@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -54,19 +55,14 @@ def _require(table: str, name: str, column: NDArray[Any], at_least: int, at_most
 
 
 def run_handovers(timetable: Timetable, rows: Rows) -> tuple[Rows, Rows]:
-    """Pairs of `rows` of runs of which the first passes a vector on to the second.
+    """Pairs of `rows` of runs (places in `rows`) of which the first passes a vector on to the second.
 
     Along a route each run is paired with the run that brought its first vector; the first run of a transfer
     with those that brought the first vector which it shares with a transfer it depends on.
     """
-    runs = timetable.runs
-    table = {name: column[rows].tolist() for name, column in runs.items()}
-    by_hop: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i, key in enumerate(zip(table["transfer"], table["hop"], strict=True)):
-        by_hop[key].append(i)
-    last_hop: dict[int, int] = {}
-    for transfer, hop in by_hop:
-        last_hop[transfer] = max(hop, last_hop.get(transfer, 0))
+    carriers = _Carriers(timetable, rows)
+    last_hop = np.zeros(len(timetable.transfers["source"]), dtype=np.int64)
+    np.maximum.at(last_hop, timetable.runs["transfer"], timetable.runs["hop"])
     waits: dict[int, list[int]] = defaultdict(list)
     for transfer, on in zip(
         timetable.dependencies["transfer"].tolist(), timetable.dependencies["on"].tolist(), strict=True
@@ -74,23 +70,54 @@ def run_handovers(timetable: Timetable, rows: Rows) -> tuple[Rows, Rows]:
         waits[transfer].append(on)
     begin = timetable.transfers["first_vector"].tolist()
     sources, targets = [], []
-    for i, (transfer, hop) in enumerate(zip(table["transfer"], table["hop"], strict=True)):
-        givers = [(transfer, hop - 1)] if hop else [(on, last_hop.get(on, 0)) for on in waits[transfer]]
+    for i, (transfer, hop) in enumerate(carriers.keys):
+        givers = [(transfer, hop - 1)] if hop else [(on, int(last_hop[on])) for on in waits[transfer]]
         for giver in givers:
-            vector = _first_from(table, i, begin[giver[0]])
-            found = next((row for row in by_hop.get(giver, ()) if _carries(table, row, vector)), None)
+            vector = carriers.first_from(i, begin[giver[0]])
+            found = carriers.of(giver, vector) if carriers.carries(i, vector) else None
             if found is not None:
                 sources.append(found)
                 targets.append(i)
     return np.array(sources, dtype=np.int64), np.array(targets, dtype=np.int64)
 
 
-def _first_from(table: Mapping[str, list[int]], row: int, vector: int) -> int:
-    """The first vector of a run that is `vector` or later; perhaps one after the run's last."""
-    first, step = table["first_vector"][row], table["vector_step"][row]
-    return first if vector <= first else first + -(-(vector - first) // step) * step
+class _Carriers:
+    """Some runs of a timetable, by transfer and hop, to find which of them carries a vector."""
 
+    def __init__(self, timetable: Timetable, rows: Rows) -> None:
+        table = {name: column[rows].tolist() for name, column in timetable.runs.items()}
+        self.keys: list[tuple[int, int]] = list(zip(table["transfer"], table["hop"], strict=True))
+        self._first: list[int] = table["first_vector"]
+        self._step: list[int] = table["vector_step"]
+        self._count: list[int] = table["vector_count"]
+        self._by_hop: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for row in sorted(range(len(rows)), key=self._first.__getitem__):
+            self._by_hop[self.keys[row]].append(row)
+        # Of each run the last vector of all runs up to it, in order of their first.
+        self._reach = {
+            key: list(accumulate((self._last(row) for row in mine), max))
+            for key, mine in self._by_hop.items()
+        }
 
-def _carries(table: Mapping[str, list[int]], row: int, vector: int) -> bool:
-    at, rest = divmod(vector - table["first_vector"][row], table["vector_step"][row])
-    return rest == 0 and 0 <= at < table["vector_count"][row]
+    def _last(self, row: int) -> int:
+        return self._first[row] + (self._count[row] - 1) * self._step[row]
+
+    def first_from(self, row: int, vector: int) -> int:
+        """The first vector of a run that is `vector` or later; perhaps one after the run's last."""
+        first, step = self._first[row], self._step[row]
+        return first if vector <= first else first + -(-(vector - first) // step) * step
+
+    def carries(self, row: int, vector: int) -> bool:
+        """Whether a run carries a vector."""
+        at, rest = divmod(vector - self._first[row], self._step[row])
+        return rest == 0 and 0 <= at < self._count[row]
+
+    def of(self, key: tuple[int, int], vector: int) -> int | None:
+        """The run of a transfer and hop that carries a vector. Cost: the runs that lie across it."""
+        mine, reach = self._by_hop.get(key, []), self._reach.get(key, [])
+        place = bisect_right(mine, vector, key=self._first.__getitem__) - 1
+        while place >= 0 and reach[place] >= vector:
+            if self.carries(mine[place], vector):
+                return mine[place]
+            place -= 1
+        return None

@@ -128,6 +128,11 @@ def plot_curves(found: Curves, axes: Sequence[Axes] | None = None) -> tuple[Axes
 
     Raises:
         ImportError: matplotlib is not installed.
+
+    Examples:
+        >>> from lpusim import net
+        >>> found = net.curves([net.Topology.ring(4), net.Topology.node(4)], [1 << k for k in range(10, 20)])
+        >>> time_axes, rate_axes = plot_curves(found)  # doctest: +SKIP
     """
     if not isinstance(found, Curves):
         raise TypeError(f"plot_curves takes what lpusim.net.curves returns, got {shown(found)}")
@@ -215,6 +220,11 @@ def plot_links(
         ValueError: A link that is not there, an unknown colour.
         lpusim.CapacityError: More runs than `runs_max` on these links.
         ImportError: matplotlib is not installed.
+
+    Examples:
+        >>> from lpusim import net
+        >>> total = net.all_reduce(net.Topology.node(8), 65_536)
+        >>> plot_links(total.timetable, links=range(7)).figure.savefig("chip0.png")  # doctest: +SKIP
     """
     if not isinstance(timetable, Timetable):
         raise TypeError(f"plot_links takes a lpusim.net.Timetable, got {shown(timetable)}")

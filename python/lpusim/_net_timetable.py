@@ -70,6 +70,13 @@ class Timetable:
         Raises:
             lpusim.CapacityError: More runs than that; choose links.
             ValueError: A link that is not there, a row that means nothing. What is not legal is drawn.
+
+        Examples:
+            >>> import tempfile
+            >>> from lpusim import net
+            >>> sent = net.send(Topology.ring(4), 0, 2, size_bytes=640).timetable
+            >>> sent.to_perfetto(f"{tempfile.mkdtemp()}/sent.pftrace").name
+            'sent.pftrace'
         """
         from lpusim._net_perfetto import write_perfetto
 
@@ -89,7 +96,8 @@ class Timetable:
         transfer's number. Where it adds, a computation follows the receive. Sends wait for what the transfer
         depends on. Our own times stand beside as `start_ps` and `duration_ps`: a simulator that replays the
         files finds its own. Two things are lost: routes, which the other simulator chooses, and that a vector
-        moves on before the rest of its transfer has arrived, since messages move whole.
+        moves on before the rest of its transfer has arrived, since messages move whole. ASTRA-sim takes
+        `FOLDER/NAME` as its workload, and replays computations in the whole microseconds that Chakra has.
 
         Args:
             folder: Where `NAME.CHIP.et` is written for every chip, those without work included.
@@ -104,6 +112,13 @@ class Timetable:
             lpusim.ScheduleError: The timetable is not legal.
             lpusim.CapacityError: More nodes than that.
             ValueError: Transfers wait for each other in a circle, so that none can move whole.
+
+        Examples:
+            >>> import tempfile
+            >>> from lpusim import net
+            >>> total = net.all_reduce(Topology.ring(4), 1280)
+            >>> [path.name for path in total.timetable.to_chakra(tempfile.mkdtemp(), name="sum")]
+            ['sum.0.et', 'sum.1.et', 'sum.2.et', 'sum.3.et']
 
         Source:
             MLCommons Chakra, schema/protobuf/et_def.proto, version 0.0.4.

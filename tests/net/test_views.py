@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as schema
 
 import lpusim
@@ -115,6 +117,52 @@ def test_every_run_is_one_slice_and_every_hop_but_the_first_has_an_arrow(
     assert len(arrows) == len(set(arrows)) == np.count_nonzero(table.runs["hop"])
     begin_of = {flow: row["end"] for row in rows for flow in row["out"]}
     assert set(begin_of) == set(arrows)
+
+
+def test_an_arrow_stands_only_between_runs_that_share_a_vector(tmp_path: Path) -> None:
+    """Four vectors over two hops, cut in two on the first hop and in four on the second."""
+    ring = net.Topology.ring(4, link=LINK)
+    sent = net.send(ring, 0, 2, size_bytes=4 * 320).timetable
+
+    def column(*values: int) -> NDArray[np.int64]:
+        return np.array(values, dtype=np.int64)
+
+    first_vector, count = column(0, 2, 0, 1, 2, 3), column(2, 2, 1, 1, 1, 1)
+    runs = {
+        "transfer": 0 * count,
+        "hop": column(0, 0, 1, 1, 1, 1),
+        "link": sent.runs["link"][column(0, 0, 1, 1, 1, 1)],
+        "first_vector": first_vector,
+        "vector_step": 0 * count + 1,
+        "vector_count": count,
+        "start_cycle": np.where(column(0, 0, 1, 1, 1, 1), 100, 0) + 10 * first_vector,
+        "period_cycles": 0 * count + 10,
+    }
+    cut = net.Timetable(ring, sent.transfers, runs, sent.dependencies)
+    net.verify(cut)
+    rows = decode(cut.to_perfetto(tmp_path / "cut.pftrace"))
+    gives = {flow: row["begin"] for row in rows for flow in row["out"]}
+    takes = {flow: row["begin"] for row in rows for flow in row["in"]}
+    assert sorted((gives[flow], takes[flow]) for flow in takes) == [(0, 100), (0, 110), (20, 120), (20, 130)]
+    # Of a part of the links no arrow is invented: the middle hop is not the last.
+    far = net.send(net.Topology.ring(8, link=LINK), 0, 3, size_bytes=320).timetable
+    some = decode(far.to_perfetto(tmp_path / "far.pftrace", links=far.runs["link"][[0, 2]].tolist()))
+    assert [row["in"] for row in some] == [[], []]
+
+
+def test_eighty_thousand_runs_of_one_transfer_are_written_in_seconds(tmp_path: Path) -> None:
+    """A run a vector: whoever looks through all runs of the transfer for each of them is at it for hours."""
+    ring = net.Topology.ring(4, link=LINK)
+    sent = net.send(ring, 0, 2, size_bytes=320).timetable
+    vector = np.arange(40_000, dtype=np.int64)
+    both = {name: np.repeat(column, len(vector)) for name, column in sent.runs.items()}
+    both["first_vector"] = np.tile(vector, 2)
+    both["start_cycle"] = both["start_cycle"] + 10 * both["first_vector"]
+    transfers = {**sent.transfers, "vector_count": np.array([len(vector)], dtype=np.int64)}
+    apart = net.Timetable(ring, transfers, both, sent.dependencies)
+    started = time.perf_counter()
+    apart.to_perfetto(tmp_path / "apart.pftrace")
+    assert time.perf_counter() - started < 60
 
 
 SIX = net.Topology.ring(6, link=LINK)
