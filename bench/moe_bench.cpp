@@ -9,7 +9,7 @@
 #include "lpusim/base/rng.h"
 #include "lpusim/moe/generator.h"
 #include "lpusim/moe/plan.h"
-#include "lpusim/moe/router.h"
+#include "lpusim/moe/router/router.h"
 
 // Items are assignments (token, expert). The budget for top-8 of 256 at 4096 tokens, with AVX-512: 50 M/s
 // softmax and 35 M/s DeepSeek-V3; half of that with AVX2.
@@ -90,7 +90,7 @@ void route_and_plan(benchmark::State& state, const moe::RouterSpec& spec, std::s
     std::vector<float> weights(ids.size());
     moe::ExpertOrder order;
     for (auto _ : state) {
-        moe::route(spec, logits, bias, ids, weights);
+        moe::route(spec, {.logits = logits, .bias = bias}, ids, weights);
         order = moe::order_by_expert(ids, spec.experts, spec.experts_per_token);
         benchmark::DoNotOptimize(weights.data());
         benchmark::DoNotOptimize(order.permutation.data());

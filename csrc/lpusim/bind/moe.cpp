@@ -4,14 +4,10 @@
 #include <tuple>
 #include <utility>
 
-#include "lpusim/base/integers.h"
 #include "lpusim/bind/convert.h"
+#include "lpusim/bind/moe_routing.h"
 #include "lpusim/bind/rooms.h"
-#include "lpusim/moe/closed_forms.h"
-#include "lpusim/moe/generator.h"
 #include "lpusim/moe/plan.h"
-#include "lpusim/moe/router.h"
-#include "lpusim/moe/statistics.h"
 #include "lpusim/moe/strategy.h"
 
 namespace lpusim::bind {
@@ -23,56 +19,6 @@ using Array = py::array_t<T, py::array::c_style>;
 template <class T>
 std::span<const T> view(const Array<T>& array) {
     return {array.data(), static_cast<std::size_t>(array.size())};
-}
-
-template <class T>
-std::span<T> mutable_view(Array<T>& array) {
-    return {array.mutable_data(), static_cast<std::size_t>(array.size())};
-}
-
-std::pair<Array<std::int32_t>, Array<float>> route(const moe::RouterSpec& spec, const Array<float>& logits,
-                                                   const Array<float>& bias) {
-    moe::validate(spec);
-    if (logits.ndim() != 2 || logits.shape(1) != spec.experts) {
-        std::string shape;
-        for (py::ssize_t axis = 0; axis < logits.ndim(); ++axis) {
-            shape += axis == 0 ? "" : ", ";
-            shape += std::to_string(logits.shape(axis));
-        }
-        throw ValueError("route: logits must have shape (tokens, " + std::to_string(spec.experts) +
-                         "), got (" + shape + ")");
-    }
-    Array<std::int32_t> ids({logits.shape(0), static_cast<py::ssize_t>(spec.experts_per_token)});
-    Array<float> weights({logits.shape(0), static_cast<py::ssize_t>(spec.experts_per_token)});
-    const auto ids_out = mutable_view(ids);
-    const auto weights_out = mutable_view(weights);
-    {
-        // Safe: the spans point into arrays this frame and the caller's own; no Python object is touched
-        // below.
-        const py::gil_scoped_release unlocked;
-        moe::route(spec, view(logits), view(bias), ids_out, weights_out);
-    }
-    return {std::move(ids), std::move(weights)};
-}
-
-std::pair<Array<std::int32_t>, Array<float>> generate(const moe::GeneratorSpec& spec, std::int64_t layer,
-                                                      std::int64_t first_token, std::int64_t tokens) {
-    moe::validate(spec);
-    if (tokens < 0) {
-        throw ValueError("generate: tokens must be at least 0, got " + std::to_string(tokens));
-    }
-    static_cast<void>(checked_multiply(tokens, 4 * spec.experts_per_token));
-    Array<std::int32_t> ids(
-        {static_cast<py::ssize_t>(tokens), static_cast<py::ssize_t>(spec.experts_per_token)});
-    Array<float> weights(
-        {static_cast<py::ssize_t>(tokens), static_cast<py::ssize_t>(spec.experts_per_token)});
-    const auto ids_out = mutable_view(ids);
-    const auto weights_out = mutable_view(weights);
-    {
-        const py::gil_scoped_release unlocked;
-        moe::generate(spec, layer, first_token, ids_out, weights_out);
-    }
-    return {std::move(ids), std::move(weights)};
 }
 
 std::tuple<Array<std::int32_t>, Array<std::int32_t>, Array<std::int64_t>>
@@ -119,41 +65,6 @@ std::span<const std::int64_t> offsets_view(const Array<std::int64_t>& offsets) {
 std::int64_t tile_count(const Array<std::int64_t>& offsets, std::int64_t tile_rows) {
     check_tile_rows(tile_rows);
     return moe::tile_count(offsets_view(offsets), tile_rows);
-}
-
-void bind_router(py::module_& m) {
-    py::native_enum<moe::Score>(m, "Score", "enum.Enum", "How a logit becomes a score.")
-        .value("softmax", moe::Score::softmax)
-        .value("sigmoid", moe::Score::sigmoid)
-        .finalize();
-    py::native_enum<moe::GroupScore>(m, "GroupScore", "enum.Enum", "How a group of experts is ranked.")
-        .value("max", moe::GroupScore::max)
-        .value("top2_sum", moe::GroupScore::top2_sum)
-        .finalize();
-    py::class_<moe::RouterSpec> spec(m, "RouterSpec", "One router; see lpusim.moe.RouterSpec.");
-    spec.def(py::init<>());
-    bind_fields(spec, moe::router_fields());
-    spec.def_readwrite("score", &moe::RouterSpec::score)
-        .def_readwrite("group_score", &moe::RouterSpec::group_score)
-        .def_readwrite("renormalise", &moe::RouterSpec::renormalise)
-        .def("validate", [](const moe::RouterSpec& self) { moe::validate(self); });
-    m.def("route", &route, py::arg("spec"), py::arg("logits").noconvert(), py::arg("bias").noconvert(),
-          "(ids, weights), each [tokens, experts_per_token].");
-}
-
-void bind_generator(py::module_& m) {
-    py::class_<moe::GeneratorSpec> spec(m, "GeneratorSpec", "A source of synthetic routing.");
-    spec.def(py::init<>());
-    bind_fields(spec, moe::generator_fields());
-    spec.def_readwrite("shuffled", &moe::GeneratorSpec::shuffled);
-    m.def("generate", &generate, py::arg("spec"), py::kw_only(), py::arg("layer"), py::arg("first_token"),
-          py::arg("tokens"), "(ids, weights), each [tokens, experts_per_token].");
-    m.def(
-        "expert_popularity",
-        [](const moe::GeneratorSpec& generator, std::int64_t layer) {
-            return to_numpy(moe::expert_popularity(generator, layer));
-        },
-        py::arg("spec"), py::kw_only(), py::arg("layer"));
 }
 
 void bind_plan(py::module_& m) {
@@ -207,49 +118,13 @@ void bind_strategy(py::module_& m) {
         "Rows one routing puts on each chip.");
 }
 
-void bind_statistics(py::module_& m) {
-    py::class_<moe::LoadStatistics>(m, "LoadStatistics", "How evenly load falls on experts or chips.")
-        .def_readonly("total", &moe::LoadStatistics::total)
-        .def_readonly("max", &moe::LoadStatistics::max)
-        .def_readonly("distinct", &moe::LoadStatistics::distinct)
-        .def_readonly("max_over_mean", &moe::LoadStatistics::max_over_mean)
-        .def_readonly("gini", &moe::LoadStatistics::gini);
-    m.def(
-        "load_statistics", [](const Array<std::int64_t>& load) { return moe::load_statistics(view(load)); },
-        py::arg("load").noconvert());
-    m.def("expected_distinct",
-          py::overload_cast<std::int64_t, std::int64_t, std::int64_t>(&moe::expected_distinct), py::kw_only(),
-          py::arg("experts"), py::arg("experts_per_token"), py::arg("tokens"));
-    m.def(
-        "expected_distinct_weighted",
-        [](const Array<double>& inclusion, std::int64_t tokens) {
-            return moe::expected_distinct(view(inclusion), tokens);
-        },
-        py::arg("inclusion").noconvert(), py::kw_only(), py::arg("tokens"));
-    m.def("expected_max_load", &moe::expected_max_load, py::kw_only(), py::arg("experts"),
-          py::arg("experts_per_token"), py::arg("tokens"));
-    m.def(
-        "inclusion_probabilities",
-        [](const Array<double>& popularity, std::int64_t experts_per_token) {
-            std::vector<double> inclusion;
-            {
-                const py::gil_scoped_release unlocked;
-                inclusion = moe::inclusion_probabilities(view(popularity), experts_per_token);
-            }
-            return to_numpy(std::move(inclusion));
-        },
-        py::arg("popularity").noconvert(), py::kw_only(), py::arg("experts_per_token"));
-}
-
 } // namespace
 
 void bind_moe(py::module_& core) {
     auto m = core.def_submodule("moe", "Sparse expert dispatch: routers, generators, plans, strategies.");
-    bind_router(m);
-    bind_generator(m);
+    bind_moe_routing(m);
     bind_plan(m);
     bind_strategy(m);
-    bind_statistics(m);
 }
 
 } // namespace lpusim::bind

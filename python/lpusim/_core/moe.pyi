@@ -2,30 +2,58 @@
 Sparse expert dispatch: routers, generators, plans, strategies.
 """
 from __future__ import annotations
+import collections.abc
 import enum
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['GeneratorSpec', 'GroupScore', 'LoadStatistics', 'RouterSpec', 'Score', 'Strategy', 'StrategyCost', 'contiguous_experts', 'expected_distinct', 'expected_distinct_weighted', 'expected_max_load', 'expert_popularity', 'generate', 'inclusion_probabilities', 'load_statistics', 'order_by_expert', 'reserved', 'route', 'rows_reserved', 'rows_used', 'tile_bound', 'tile_count']
+__all__: list[str] = ['DroppedGroups', 'GeneratorSpec', 'GroupScore', 'LoadStatistics', 'Popularity', 'RouterSpec', 'Score', 'ScoreType', 'Selection', 'Strategy', 'StrategyCost', 'contiguous_experts', 'dirichlet_alpha_of', 'excess_cv', 'expected_distinct', 'expected_distinct_weighted', 'expected_max_load', 'expert_popularity', 'generate', 'inclusion_probabilities', 'load_statistics', 'order_by_expert', 'reserved', 'route', 'rows_reserved', 'rows_used', 'tile_bound', 'tile_count', 'zipf_exponent_of']
 class Score(enum.Enum):
     """
-    How a logit becomes a score.
+    How logits become scores.
     """
     sigmoid = ...
+    sigmoid_after_topk = ...
     softmax = ...
+    softmax_after_topk = ...
+    sparsemixer = ...
+    sqrt_softplus = ...
+class Selection(enum.Enum):
+    """
+    Who names the experts of a token.
+    """
+    scores = ...
+    token_table = ...
 class GroupScore(enum.Enum):
     """
     How a group of experts is ranked.
     """
     max = ...
     top2_sum = ...
+class DroppedGroups(enum.Enum):
+    """
+    What the score of an expert in a dropped group becomes.
+    """
+    minus_infinity = ...
+    zero = ...
+class ScoreType(enum.Enum):
+    """
+    What scores and weights are rounded to.
+    """
+    bf16 = ...
+    fp32 = ...
+    fp64 = ...
 class RouterSpec:
     """
     One router; see lpusim.moe.RouterSpec.
     """
+    dropped_groups: DroppedGroups
     group_score: GroupScore
     renormalise: bool
+    scales_input: bool
     score: Score
+    score_type: ScoreType
+    selection: Selection
     @staticmethod
     def fields() -> list[dict[str, typing.Any]]:
         """
@@ -68,6 +96,30 @@ class RouterSpec:
     def groups_kept(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
+    def latent_width(self) -> int:
+        """
+        width of what is dispatched; 0 is the hidden width [elements]
+        """
+    @latent_width.setter
+    def latent_width(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def mixer_epsilon(self) -> float:
+        """
+        half the relative distance from the maximum that sparsemixer masks [1]
+        """
+    @mixer_epsilon.setter
+    def mixer_epsilon(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def norm_power(self) -> float:
+        """
+        q of the q-norm that renormalises [1]
+        """
+    @norm_power.setter
+    def norm_power(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
     def scale(self) -> float:
         """
         factor on every weight [1]
@@ -75,10 +127,27 @@ class RouterSpec:
     @scale.setter
     def scale(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
+    @property
+    def shared_experts(self) -> int:
+        """
+        experts that every token uses besides [experts]
+        """
+    @shared_experts.setter
+    def shared_experts(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+class Popularity(enum.Enum):
+    """
+    Where popularities of experts come from.
+    """
+    dirichlet = ...
+    given = ...
+    round_robin = ...
+    zipf = ...
 class GeneratorSpec:
     """
     A source of synthetic routing.
     """
+    popularity: Popularity
     shuffled: bool
     @staticmethod
     def fields() -> list[dict[str, typing.Any]]:
@@ -86,6 +155,32 @@ class GeneratorSpec:
         One dict a field: name, unit, min, max, meaning, integer.
         """
     def __init__(self) -> None:
+        ...
+    def validate(self) -> None:
+        ...
+    @property
+    def dirichlet_alpha(self) -> float:
+        """
+        concentration of drawn popularity shares; infinity is uniform [1]
+        """
+    @dirichlet_alpha.setter
+    def dirichlet_alpha(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def domain_share(self) -> float:
+        """
+        share of a popularity that is the domain's own [1]
+        """
+    @domain_share.setter
+    def domain_share(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def domains(self) -> int:
+        """
+        kinds of requests, each with popularities of its own [domains]
+        """
+    @domains.setter
+    def domains(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
     def experts(self) -> int:
@@ -104,6 +199,14 @@ class GeneratorSpec:
     def experts_per_token(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
+    def request_tokens(self) -> int:
+        """
+        tokens after which a sequence begins anew; 0 is never [tokens]
+        """
+    @request_tokens.setter
+    def request_tokens(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
     def seed(self) -> int:
         """
         names the sequence of draws [1]
@@ -112,12 +215,62 @@ class GeneratorSpec:
     def seed(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
+    def sequences(self) -> int:
+        """
+        sequences whose tokens take turns [sequences]
+        """
+    @sequences.setter
+    def sequences(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def stickiness(self) -> float:
+        """
+        chance that an expert of the token before is kept [1]
+        """
+    @stickiness.setter
+    def stickiness(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def weights(self) -> list[float]:
+        ...
+    @weights.setter
+    def weights(self, arg0: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
+        ...
+    @property
     def zipf_exponent(self) -> float:
         """
         popularity falls as rank to minus this; 0 is uniform [1]
         """
     @zipf_exponent.setter
     def zipf_exponent(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+class LoadStatistics:
+    """
+    How evenly load falls on experts or chips.
+    """
+    @property
+    def cv(self) -> float:
+        ...
+    @property
+    def distinct(self) -> int:
+        ...
+    @property
+    def entropy_ratio(self) -> float:
+        ...
+    @property
+    def gini(self) -> float:
+        ...
+    @property
+    def max(self) -> int:
+        ...
+    @property
+    def max_over_mean(self) -> float:
+        ...
+    @property
+    def rank_slope(self) -> float:
+        ...
+    @property
+    def total(self) -> int:
         ...
 class Strategy(enum.Enum):
     """
@@ -144,36 +297,21 @@ class StrategyCost:
     @property
     def weight_reads_per_chip(self) -> int:
         ...
-class LoadStatistics:
-    """
-    How evenly load falls on experts or chips.
-    """
-    @property
-    def distinct(self) -> int:
-        ...
-    @property
-    def gini(self) -> float:
-        ...
-    @property
-    def max(self) -> int:
-        ...
-    @property
-    def max_over_mean(self) -> float:
-        ...
-    @property
-    def total(self) -> int:
-        ...
 def contiguous_experts(*, experts: typing.SupportsInt | typing.SupportsIndex, chips: typing.SupportsInt | typing.SupportsIndex, chip: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int]:
     """
     (first, last + 1) of the experts that live on a chip.
     """
+def dirichlet_alpha_of(*, cv: typing.SupportsFloat | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex) -> float:
+    ...
+def excess_cv(*, cv: typing.SupportsFloat | typing.SupportsIndex, mean: typing.SupportsFloat | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex) -> float:
+    ...
 def expected_distinct(*, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, tokens: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 def expected_distinct_weighted(inclusion: numpy.typing.NDArray[numpy.float64], *, tokens: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 def expected_max_load(*, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, tokens: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
-def expert_popularity(spec: GeneratorSpec, *, layer: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
+def expert_popularity(spec: GeneratorSpec, *, layer: typing.SupportsInt | typing.SupportsIndex, domain: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
     ...
 def generate(spec: GeneratorSpec, *, layer: typing.SupportsInt | typing.SupportsIndex, first_token: typing.SupportsInt | typing.SupportsIndex, tokens: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32]]:
     """
@@ -189,9 +327,9 @@ def order_by_expert(ids: numpy.typing.NDArray[numpy.int32], experts: typing.Supp
     """
 def reserved(strategy: Strategy, *, tokens: typing.SupportsInt | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, chips: typing.SupportsInt | typing.SupportsIndex) -> StrategyCost:
     ...
-def route(spec: RouterSpec, logits: numpy.typing.NDArray[numpy.float32], bias: numpy.typing.NDArray[numpy.float32]) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32]]:
+def route(spec: RouterSpec, logits: numpy.typing.NDArray[numpy.float32], bias: numpy.typing.NDArray[numpy.float32], token_ids: numpy.typing.NDArray[numpy.int32], table: numpy.typing.NDArray[numpy.int32]) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32]]:
     """
-    (ids, weights), each [tokens, experts_per_token].
+    (ids, weights), each [tokens, experts_per_token]. Empty: no bias, no token ids, no table.
     """
 def rows_reserved(strategy: Strategy, *, tokens: typing.SupportsInt | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, chips: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
     """
@@ -204,4 +342,6 @@ def rows_used(strategy: Strategy, offsets: numpy.typing.NDArray[numpy.int64], *,
 def tile_bound(*, rows: typing.SupportsInt | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex, tile_rows: typing.SupportsInt | typing.SupportsIndex) -> int:
     ...
 def tile_count(offsets: numpy.typing.NDArray[numpy.int64], *, tile_rows: typing.SupportsInt | typing.SupportsIndex) -> int:
+    ...
+def zipf_exponent_of(*, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, top: typing.SupportsInt | typing.SupportsIndex, share: typing.SupportsFloat | typing.SupportsIndex) -> float:
     ...

@@ -14,6 +14,16 @@
 #define LPUSIM_AVX2_TWIN
 #endif
 
+/// The same for AVX-512. Only to be called at SimdLevel::Avx512Vnni or above.
+#if defined(__x86_64__) && defined(__clang__)
+#define LPUSIM_AVX512_TWIN [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl"), gnu::flatten]]
+#elif defined(__x86_64__) && defined(__GNUC__)
+#define LPUSIM_AVX512_TWIN                                                                                   \
+    [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"), gnu::flatten]]
+#else
+#define LPUSIM_AVX512_TWIN
+#endif
+
 /// Loops that a profile has named exist once for each instruction set and give the same bits on all of them.
 namespace lpusim {
 

@@ -25,17 +25,17 @@ class TopList {
 
     /// Offers candidates `first_id`, `first_id + 1`, ...; every score must be finite.
     void offer(std::span<const Real> candidates, std::int32_t first_id) {
-        constexpr std::size_t kBlock = 16;
+        constexpr std::size_t kStride = 16;
         std::size_t i = 0;
-        for (; i + kBlock <= candidates.size(); i += kBlock) {
+        for (; i + kStride <= candidates.size(); i += kStride) {
             const Real* block = candidates.data() + i;
             const Real threshold = scores_.back();
             int better = 0;
-            for (std::size_t j = 0; j < kBlock; ++j) {
+            for (std::size_t j = 0; j < kStride; ++j) {
                 better |= static_cast<int>(block[j] > threshold);
             }
             if (better != 0) {
-                offer_each(block, kBlock, first_id + static_cast<std::int32_t>(i));
+                offer_each(block, kStride, first_id + static_cast<std::int32_t>(i));
             }
         }
         offer_each(candidates.data() + i, candidates.size() - i, first_id + static_cast<std::int32_t>(i));
