@@ -21,7 +21,7 @@ _NPZ_BYTES_MAX = 1 << 30
 
 
 def load_routing(
-    path: str | Path, *, experts: int | None = None, format: str | None = None
+    path: str | Path, *, experts: int | None = None, format: str | None = None, drop_warmup: bool = False
 ) -> RecordedRouting:
     r"""Read recorded routing. The file is read whole or not at all.
 
@@ -39,6 +39,8 @@ def load_routing(
         path: The file.
         experts: Routed experts of the model, against which ids are checked. None: one past the largest id.
         format: "csv", "jsonl" or "npz"; None goes by the file's suffix.
+        drop_warmup: Leave out the dummy batch with which a log may begin; see
+            `RecordedRouting.without_warmup`. `RecordedRouting.dropped` says how many rows that were.
 
     Raises:
         ValueError: Anything wrong in the file: the message names file, row and column.
@@ -66,7 +68,8 @@ def load_routing(
         experts = whole_number("experts", experts, 1, EXPERTS_MAX)
     rows = RoutingRows(str(path), experts)
     _READERS[kind](path, rows)
-    return rows.finish()
+    recorded = rows.finish()
+    return recorded.without_warmup() if drop_warmup else recorded
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from lpusim._arguments import shown
 from lpusim._moe_types import EXPERTS_MAX, Routing, read_only
 
+WARMUP_ROWS_MIN = 16
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _INT64_MAX = int(np.iinfo(np.int64).max)
 
@@ -28,6 +30,7 @@ class RecordedRouting:
         phase: "prefill", "decode" or whatever the file says, of each row; empty where it does not.
         ids: Experts of each row, shape `(rows, experts_per_token)`, int32.
         weights: Their weights, same shape, float32; NaN where the file has none.
+        dropped: Warm-up rows that were left out, by layer; empty where none were looked for.
     """
 
     source: str
@@ -37,6 +40,7 @@ class RecordedRouting:
     phase: NDArray[np.str_]
     ids: NDArray[np.int32]
     weights: NDArray[np.float32]
+    dropped: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -65,6 +69,30 @@ class RecordedRouting:
                 raise ValueError(f"{self.source}: no step {step} in layer {layer}")
         return Routing(read_only(self.ids[rows]), read_only(self.weights[rows]))
 
+    def without_warmup(self) -> RecordedRouting:
+        """The same without each layer's warm-up: rows at its head that name the same experts.
+
+        Engines measure their memory with a batch of dummy tokens before they serve, and a log can begin with
+        it: thousands of equal rows, which pass for extreme imbalance. Runs of at least 16 rows with equal ids
+        are taken for that, one after the other, until a shorter one. `dropped` says how many in each layer.
+
+        Raises:
+            ValueError: Nothing is left.
+        """
+        keep = np.ones(len(self.layer), dtype=np.bool_)
+        dropped = {}
+        for layer in self.layers:
+            rows = np.flatnonzero(self.layer == layer)
+            dropped[layer] = _warmup_rows(self.ids[rows])
+            keep[rows[: dropped[layer]]] = False
+        if not keep.any():
+            raise ValueError(f"{self.source}: all {len(keep)} rows are warm-up")
+        columns = {
+            name: read_only(getattr(self, name)[keep])
+            for name in ("layer", "step", "phase", "ids", "weights")
+        }
+        return dataclasses.replace(self, dropped=dropped, **columns)
+
     def _rows(self, layer: int, phase: str | None) -> NDArray[np.bool_]:
         rows: NDArray[np.bool_] = self.layer == layer
         if not rows.any():
@@ -76,6 +104,13 @@ class RecordedRouting:
                 known = ", ".join(sorted(set(self.phase.tolist())))
                 raise ValueError(f"{self.source}: no phase {phase!r} in layer {layer}; phases are {known}")
         return rows
+
+
+def _warmup_rows(ids: NDArray[np.int32]) -> int:
+    """Length of the runs of equal rows at the head, as far as each has WARMUP_ROWS_MIN rows."""
+    starts = np.flatnonzero(np.r_[True, (ids[1:] != ids[:-1]).any(axis=1), True])
+    long_enough = np.diff(starts) >= WARMUP_ROWS_MIN
+    return int(starts[len(long_enough) if long_enough.all() else long_enough.argmin()])
 
 
 @dataclass(slots=True)

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from lpusim.moe import (
     expected_distinct,
     expected_max_load,
+    expert_popularity,
+    fit_dirichlet,
     generate,
     inclusion_probabilities,
+    overlap,
     statistics,
 )
 
@@ -25,6 +28,17 @@ MONTE_CARLO = [
     ((4096, 256, 8), 256.00, 160.74),
     ((64, 8, 2), 8.00, 21.41),
 ]
+
+
+# What these calls gave when they were written, on AVX-512, AVX2 and without.
+GOLDEN_IDS = [[1, 8, 3], [8, 1, 3], [3, 8, 1], [1, 3, 6]]
+GOLDEN_WEIGHTS = [
+    [0.5795133709907532, 0.22268836200237274, 0.19779828190803528],
+    [0.9225645065307617, 0.052033353596925735, 0.02540215477347374],
+    [0.5592464208602905, 0.28768491744995117, 0.1530686616897583],
+    [0.904039204120636, 0.054405953735113144, 0.04155482351779938],
+]
+GOLDEN_SHARES = [[0, 1], [0, 1], [0, 4]]
 
 
 @pytest.mark.parametrize(("sizes", "distinct", "largest"), MONTE_CARLO)
@@ -124,8 +138,127 @@ def test_bad_sizes_are_refused(change, message):
         generate(**{"experts": 8, "experts_per_token": 2, "tokens": 1, **change})
 
 
-def test_gini_and_ratio_of_loads_worked_by_hand():
-    seen = statistics([[0, 1], [0, 2], [0, 1], [0, 3]], experts=4)
-    assert seen.load.tolist() == [4, 2, 1, 1]
-    assert (seen.total, seen.max, seen.distinct, seen.max_over_mean) == (8, 4, 4, 2.0)
-    assert seen.gini == pytest.approx((-3 * 1 - 1 * 1 + 1 * 2 + 3 * 4) / (4 * 8))
+def test_dirichlet_draws_have_the_spread_of_their_concentration():
+    # Shares of 512 experts: CV = sqrt(511 / (512 alpha + 1)); draws of one expert a token follow the shares.
+    for alpha in (1.0, 8.0):
+        ids = generate(
+            experts=512, experts_per_token=1, tokens=100_000, popularity="dirichlet", dirichlet_alpha=alpha
+        ).ids
+        fit = fit_dirichlet(statistics(ids, 512).load, experts_per_token=1)
+        assert fit.excess_cv == pytest.approx((511 / (512 * alpha + 1)) ** 0.5, rel=0.1)
+        assert fit.alpha == pytest.approx(alpha, rel=0.2)
+
+
+def test_given_popularities_are_drawn_from_expert_by_expert():
+    popularity = np.array([8, 4, 2, 1, 1], np.int64)
+    ids = generate(experts=5, experts_per_token=2, tokens=20_000, popularity=popularity, layer=3).ids
+    share = statistics(ids, 5).load / 20_000
+    expected = inclusion_probabilities(popularity, experts_per_token=2)
+    assert (abs(share - expected) < 5 * (expected * (1 - expected) / 20_000) ** 0.5).all()
+
+
+def test_a_domain_draws_from_its_own_row_of_popularities():
+    rows = [[1, 1e-12, 1, 1e-12], [1e-12, 1, 1e-12, 1]]
+    ids = generate(
+        experts=4, experts_per_token=2, tokens=400, popularity=rows, domains=2, request_tokens=10
+    ).ids
+    sets = {frozenset(row) for row in ids.tolist()}
+    assert sets == {frozenset({0, 2}), frozenset({1, 3})}
+    by_request = np.sort(ids, axis=1).reshape(40, 10, 2)
+    assert (by_request == by_request[:, :1]).all()
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.07, 0.38, 0.9])
+def test_consecutive_tokens_of_a_sequence_overlap_as_the_closed_form_says(rho):
+    # rho + (1 - rho) k / E, but for this: what is not kept is drawn from the experts that are not kept.
+    ids = generate(experts=128, experts_per_token=8, tokens=16_000, stickiness=rho, sequences=4).ids
+    by_step = ids.reshape(4000, 4, 8)
+    seen = overlap(by_step[:-1].reshape(-1, 8), by_step[1:].reshape(-1, 8))
+    assert seen == pytest.approx(rho + (1 - rho) ** 2 * 8 / (128 - 8 * rho), abs=0.005)
+    assert seen == pytest.approx(rho + (1 - rho) * 8 / 128, abs=0.02)
+    neighbours = overlap(ids[:-1], ids[1:])  # Of other sequences: chance.
+    assert neighbours == pytest.approx(8 / 128, abs=0.01)
+
+
+@given(
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.sampled_from([0.0, 0.3, 1.0]),
+    st.integers(1, 4),
+    st.sampled_from([0, 3]),
+    st.integers(1, 3),
+)
+def test_splitting_sticky_sequences_of_several_domains_changes_nothing(
+    first, second, stickiness, sequences, request, domains
+):
+    options = {
+        "experts": 12,
+        "experts_per_token": 3,
+        "zipf_exponent": 1.0,
+        "stickiness": stickiness,
+        "sequences": sequences,
+        "request_tokens": request,
+        "domains": domains,
+        "domain_share": 0.5,
+        "seed": 3,
+    }
+    whole = generate(tokens=first + second, **options)
+    head = generate(tokens=first, **options)
+    tail = generate(tokens=second, first_token=first, **options)
+    assert whole.ids.tobytes() == head.ids.tobytes() + tail.ids.tobytes()
+    assert whole.weights.tobytes() == head.weights.tobytes() + tail.weights.tobytes()
+
+
+def test_generated_bytes_never_change():
+    drawn = generate(
+        experts=10, experts_per_token=3, tokens=4, zipf_exponent=1.0, stickiness=0.5, layer=2, seed=7
+    )
+    assert drawn.ids.tolist() == GOLDEN_IDS
+    assert drawn.weights.tolist() == GOLDEN_WEIGHTS
+    shares = generate(experts=6, experts_per_token=2, tokens=3, popularity="dirichlet", dirichlet_alpha=0.5)
+    assert shares.ids.tolist() == GOLDEN_SHARES
+
+
+def test_popularities_are_those_that_are_drawn_from():
+    options = {"experts": 16, "zipf_exponent": 0.8, "layer": 5, "seed": 3}
+    popularity = expert_popularity(**options)
+    assert popularity.sum() == pytest.approx(1)
+    share = statistics(generate(experts_per_token=3, tokens=20_000, **options).ids, 16).load / 20_000
+    expected = inclusion_probabilities(popularity, experts_per_token=3)
+    assert (abs(share - expected) < 5 * (expected * (1 - expected) / 20_000) ** 0.5).all()
+    domains = [expert_popularity(**options, domains=2, domain=domain) for domain in range(2)]
+    assert not np.array_equal(*domains)
+    with pytest.raises(ValueError, match="domain must be from 0 to 1, got 2"):
+        expert_popularity(**options, domains=2, domain=2)
+
+
+def test_experts_that_take_turns_are_in_exact_balance():
+    ids = generate(experts=12, experts_per_token=5, tokens=120, popularity="round_robin").ids
+    assert statistics(ids, 12).max_over_mean == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"popularity": "zipff"}, ValueError, "unknown popularity 'zipff'; did you mean 'zipf'"),
+        ({"popularity": "given"}, ValueError, "unknown popularity 'given'"),
+        ({"popularity": [1, 2]}, ValueError, r"popularity must have shape \(8,\), got \(2,\)"),
+        ({"popularity": [[1] * 8] * 2}, ValueError, r"popularity must have shape \(8,\), got \(2, 8\)"),
+        ({"popularity": [[1] * 8] * 2, "domains": 3}, ValueError, r"\(8,\) or \(3, 8\), got \(2, 8\)"),
+        ({"popularity": [1] * 7 + [0]}, ValueError, r"weights\[domain 0, expert 7\] must be positive"),
+        ({"popularity": [1] * 7 + [float("nan")]}, ValueError, "must be positive and finite, got nan"),
+        ({"popularity": ["a"] * 8}, TypeError, "popularity must be a name or numbers"),
+        ({"popularity": "round_robin", "stickiness": 0.5}, ValueError, "round_robin takes turns"),
+        ({"stickiness": 1.5}, ValueError, "stickiness must be from 0 to 1, got 1.5"),
+        ({"dirichlet_alpha": 0}, ValueError, "dirichlet_alpha must be from 0.001"),
+        ({"sequences": 0}, ValueError, "sequences must be from 1"),
+        ({"request_tokens": -1}, ValueError, "request_tokens must be from 0"),
+        ({"domains": 5000}, ValueError, "domains must be from 1 to 4096, got 5000"),
+        ({"domain_share": float("inf")}, ValueError, "domain_share must be a finite number"),
+        ({"shuffled": "yes"}, TypeError, "shuffled must be True or False, got 'yes'"),
+        ({"tokens": 2.0}, TypeError, "tokens must be a whole number"),
+    ],
+)
+def test_sources_that_contradict_themselves_are_refused(change, error, message):
+    with pytest.raises(error, match=message):
+        generate(**{"experts": 8, "experts_per_token": 2, "tokens": 1, **change})

@@ -233,3 +233,48 @@ def test_an_archive_that_names_more_rows_than_it_holds_is_refused(tmp_path):
         archive.writestr("ids.npy", header.getvalue())
     with pytest.raises(ValueError, match="not a readable NPZ archive"):
         load_routing(path)
+
+
+def warm_log(dummies, real, layer=0):
+    """A log as an engine writes it that measures its memory with dummy batches before it serves."""
+    rows = [
+        {"type": "route", "layer": layer, "token_idx": token, "topk_ids": ids, "topk_weights": [0.5, 0.25]}
+        for ids, count in dummies
+        for token in range(count)
+    ]
+    rows += [
+        {"type": "route", "layer": layer, "token_idx": token, "topk_ids": ids, "topk_weights": [0.5, 0.25]}
+        for token, ids in enumerate(real)
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_warm_up_rows_are_kept_unless_one_asks(write):
+    path = write("r.jsonl", warm_log([([4, 1], 100)], [[0, 1], [2, 3]]))
+    kept = load_routing(path)
+    assert (kept.routing(0).tokens, kept.dropped) == (102, {})
+    served = load_routing(path, drop_warmup=True)
+    assert (served.routing(0).ids.tolist(), served.dropped) == ([[0, 1], [2, 3]], {0: 100})
+    assert served.steps(0) == (1,)  # Steps keep their numbers.
+    assert served.experts == kept.experts == 5
+    assert not served.ids.flags.writeable
+
+
+def test_several_dummy_batches_of_each_layer_are_dropped_as_far_as_they_are_long(write):
+    first = warm_log([([4, 1], 100), ([2, 0], 16), ([1, 0], 15)], [[0, 1]])
+    second = warm_log([([4, 1], 15)], [[0, 1]], layer=7)
+    recorded = load_routing(write("r.jsonl", first + second), drop_warmup=True)
+    assert recorded.dropped == {0: 116, 7: 0}
+    assert recorded.routing(0).tokens == 16  # Fifteen equal rows may be a sequence that repeats itself.
+    assert recorded.routing(7).tokens == 16
+
+
+def test_equal_rows_that_are_not_at_the_head_stay(write):
+    path = write("r.csv", "layer,e0\n0,1\n" + "0,2\n" * 40)
+    assert load_routing(path, drop_warmup=True).dropped == {0: 0}
+
+
+def test_a_log_of_nothing_but_warm_up_is_refused(write):
+    path = write("r.csv", "layer,e0\n" + "0,2\n" * 40)
+    with pytest.raises(ValueError, match=r"r\.csv: all 40 rows are warm-up"):
+        load_routing(path, drop_warmup=True)
