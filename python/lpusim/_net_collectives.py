@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from numpy.typing import ArrayLike, NDArray
+
 from lpusim import _core
 from lpusim._arguments import shown, whole_number
+from lpusim._net_collective_values import run_collective
 from lpusim._net_common import core_spec, integer, read_only
 from lpusim._net_timetable import Timetable, Verification
 from lpusim._net_topology import Topology
@@ -59,7 +62,8 @@ class Collective:
         algorithm: The one used: "two_phase", "exchange", "tree", "hierarchical" or "ring"; of messages,
             "minimal" or "spread".
         topology: Where it runs.
-        chip_count: Chips that take part.
+        chips: Those that take part, in the order of the group; where one sends to all others or gets
+            from them, it comes first.
         size_bytes: As asked.
         vector_count: That size in whole vectors.
         cycles: From cycle 0 to the last vector in memory, summed where the operation sums.
@@ -69,12 +73,17 @@ class Collective:
     operation: str
     algorithm: str
     topology: Topology
-    chip_count: int
+    chips: tuple[int, ...]
     size_bytes: int
     vector_count: int
     cycles: int
     turn_count: int
     _record: Callable[[], Any] = field(repr=False)
+
+    @property
+    def chip_count(self) -> int:
+        """How many take part."""
+        return len(self.chips)
 
     @property
     def time_s(self) -> float:
@@ -111,6 +120,33 @@ class Collective:
         """
         return timetable_of(self.topology, self._recorded.timetable)
 
+    def run(
+        self, values: Mapping[int, ArrayLike] | ArrayLike, *, carried: str | None = None, threads: int = 1
+    ) -> dict[int, NDArray[Any]]:
+        """Runs the operation with data: what every chip of it has in the end, to the bit.
+
+        Args:
+            values: Of "all_reduce" and "reduce_scatter", by chip its buffer, or an array with a row a chip of
+                the group. Of "all_gather", by chip its shard. Of "broadcast" and "multicast", the buffer.
+            carried: As for `net.run`; `size_bytes` is that of a buffer as it is carried.
+            threads: How many work.
+
+        Returns:
+            By chip its sum, its shard of the sum, or the buffer. Sums are in the order of the plan: see
+            `net.run`. Where everybody sends everything, each chip adds in the order of the group.
+
+        Raises:
+            ValueError: Another operation, or arrays that are not what it was made for.
+
+        Examples:
+            >>> import numpy as np
+            >>> sum_ = all_reduce(Topology.node(4), 4000)
+            >>> sums = sum_.run(np.arange(4000, dtype=np.float32).reshape(4, 1000))
+            >>> sum_.algorithm, sums[2][:3]
+            ('exchange', array([6000., 6004., 6008.], dtype=float32))
+        """
+        return run_collective(self, values, carried, threads)
+
     def verify(self) -> Verification:
         """Proves all turns legal without expanding them; the same as `net.verify(self.timetable)`.
 
@@ -138,7 +174,11 @@ def timetable_of(topology: Topology, core: Any) -> Timetable:
 
 
 def collective(
-    operation: str, topology: Topology, chip_count: int, size_bytes: int, call: Callable[[str | None], Any]
+    operation: str,
+    topology: Topology,
+    chips: Iterable[int],
+    size_bytes: int,
+    call: Callable[[str | None], Any],
 ) -> Collective:
     """The result of `call(None)`; `call(algorithm)` does that algorithm again and writes it down."""
     core = call(None)
@@ -147,7 +187,7 @@ def collective(
         operation=operation,
         algorithm=algorithm,
         topology=topology,
-        chip_count=chip_count,
+        chips=tuple(chips),
         size_bytes=size_bytes,
         vector_count=core.vector_count,
         cycles=core.cycles,
@@ -175,6 +215,11 @@ def group_of(topology: Topology, chips: Iterable[int] | None) -> list[int]:
     for chip in group:
         require_chip("a chip of the group", chip, topology)
     return group
+
+
+def rooted(root: int, group: Iterable[int]) -> list[int]:
+    """The chip that sends to all or gets from all, and then the others."""
+    return [root, *(chip for chip in group if chip != root)]
 
 
 def require_topology(topology: Any) -> None:
@@ -241,7 +286,7 @@ def all_reduce(
     return collective(
         "all_reduce",
         topology,
-        len(group),
+        group,
         size,
         lambda again: _core.net.all_reduce(
             topology._core, group, size, cost, how(algorithm, made, symmetry, again)
@@ -273,7 +318,7 @@ def reduce_scatter(
     return collective(
         "reduce_scatter",
         topology,
-        len(group),
+        group,
         size,
         lambda again: _core.net.reduce_scatter(
             topology._core, group, size, cost, how(algorithm, made, symmetry, again)
@@ -303,7 +348,7 @@ def all_gather(
     return collective(
         "all_gather",
         topology,
-        len(group),
+        group,
         size,
         lambda again: _core.net.all_gather(
             topology._core, group, size, how(algorithm, made, symmetry, again)
@@ -372,7 +417,7 @@ def _spread(
     return collective(
         operation,
         topology,
-        len(set(group) | {source}),
+        rooted(source, group),
         size,
         lambda again: _core.net.broadcast(
             topology._core, source, group, size, how(algorithm, made, "ignored", again)

@@ -21,6 +21,7 @@ from lpusim._net_collectives import (
     how,
     require_chip,
     require_topology,
+    rooted,
     size_of,
     timetable_of,
 )
@@ -61,7 +62,7 @@ def all_to_all(
     return collective(
         "all_to_all",
         topology,
-        len(group),
+        group,
         size,
         lambda again: _core.net.all_to_all(topology._core, group, size, how(routing, made, symmetry, again)),
     )
@@ -187,7 +188,7 @@ def _pairs(
             return _core.net.all_to_all_v(topology._core, group, vectors, chosen)
         return _core.net.combine(topology._core, group, vectors, adds, chosen)
 
-    return collective(operation, topology, len(group), size_bytes, call)
+    return collective(operation, topology, group, size_bytes, call)
 
 
 def scatter(
@@ -210,7 +211,7 @@ def scatter(
     return collective(
         "scatter",
         topology,
-        len(set(group) | {source}),
+        rooted(source, group),
         size,
         lambda again: _core.net.scatter(
             topology._core, source, group, size, how(routing, made, "ignored", again)
@@ -238,7 +239,7 @@ def gather(
     return collective(
         "gather",
         topology,
-        len(set(group) | {target}),
+        rooted(target, group),
         size,
         lambda again: _core.net.gather(
             topology._core, target, group, size, how(routing, made, "ignored", again)
@@ -270,7 +271,7 @@ def pipeline(
     return collective(
         "pipeline",
         topology,
-        sum(len(row) for row in rows),
+        (chip for row in rows for chip in row),
         size,
         lambda again: _core.net.pipeline(topology._core, rows, size, how(routing, made, "ignored", again)),
     )
@@ -362,7 +363,7 @@ def schedule(
     return _traffic(
         "schedule",
         topology,
-        len({chip for row in rows for chip in (row.source, row.target)}),
+        sorted({chip for row in rows for chip in (row.source, row.target)}),
         sum(row.size_bytes for row in rows),
         lambda chosen, record: _core.net.schedule(topology._core, cores, chosen, record),
         routing,
@@ -407,7 +408,7 @@ def send(
     return _traffic(
         "send",
         topology,
-        2,
+        (source, target),
         size,
         lambda chosen, record: _core.net.send(topology._core, source, target, size, chosen, record),
         routing,
@@ -415,7 +416,7 @@ def send(
 
 
 def _traffic(
-    operation: str, topology: Topology, chip_count: int, size_bytes: int, call: Any, routing: Any
+    operation: str, topology: Topology, chips: Iterable[int], size_bytes: int, call: Any, routing: Any
 ) -> Traffic:
     if not isinstance(routing, str):
         raise TypeError(f"routing must be a name, got {shown(routing)}")
@@ -425,7 +426,7 @@ def _traffic(
         operation=operation,
         algorithm=chosen,
         topology=topology,
-        chip_count=chip_count,
+        chips=tuple(chips),
         size_bytes=size_bytes,
         vector_count=core.vector_count,
         cycles=core.cycles,

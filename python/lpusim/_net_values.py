@@ -15,7 +15,7 @@ from lpusim._net_common import integer
 from lpusim._net_timetable import Timetable, core_timetable, require_timetable
 
 #: By dtype of the data: the formats it can be carried in, the first by default, and what comes out.
-_CARRIED: dict[str, dict[str, str]] = {
+CARRIED: dict[str, dict[str, str]] = {
     "int8": {"int8": "int8", "int32": "int32"},
     "int32": {"int32": "int32"},
     "float16": {"fp16": "float16", "fp32": "float16", "wide": "float32"},
@@ -71,12 +71,8 @@ def run(
         (array([10., 10.], dtype=float32), True)
     """
     require_timetable("run", timetable)
-    given = _given(inputs)
-    dtype = next(iter(given.values())).dtype.name
-    if carried is None:
-        carried = next(iter(_CARRIED[dtype]))
-    if carried not in _CARRIED[dtype]:
-        raise unknown_name(f"format to carry {dtype} as:", carried, _CARRIED[dtype])
+    given = arrays_by_chip(inputs)
+    dtype, carried = formats_of(given, carried)
     if outputs is None:
         chips = sorted({*given, *timetable.transfers["target"].tolist()})
     else:
@@ -96,13 +92,32 @@ def run(
         kept,
         whole_number("threads", threads, 1, 1024),
     )
-    result = _CARRIED[dtype][carried]
+    result = CARRIED[dtype][carried]
     with np.errstate(over="ignore"):  # A sum beyond fp16 is infinite there, as on the chip.
         return {chip: array.astype(result, copy=False) for chip, array in zip(chips, kept, strict=True)}
 
 
-def _given(inputs: Any) -> dict[int, NDArray[Any]]:
-    """The arrays by chip: at least one, of one dtype that links carry, and one dimension."""
+def formats_of(
+    given: dict[int, NDArray[Any]], carried: str | None, *, may_differ_in_size: bool = False
+) -> tuple[str, str]:
+    """The dtype, and the format to carry it as. All arrays are alike, but for their sizes where they may."""
+    (first_chip, first), *others = given.items()
+    for chip, array in others:
+        if array.dtype != first.dtype or (not may_differ_in_size and array.shape != first.shape):
+            raise ValueError(
+                f"inputs of chip {chip} are {array.size} {array.dtype}, but those of chip {first_chip} are "
+                f"{first.size} {first.dtype}"
+            )
+    dtype = first.dtype.name
+    if carried is None:
+        carried = next(iter(CARRIED[dtype]))
+    if carried not in CARRIED[dtype]:
+        raise unknown_name(f"format to carry {dtype} as:", carried, CARRIED[dtype])
+    return dtype, carried
+
+
+def arrays_by_chip(inputs: Any) -> dict[int, NDArray[Any]]:
+    """The arrays by chip: at least one, of dtypes that links carry, and one dimension."""
     if isinstance(inputs, Mapping):
         given = {integer("a chip of inputs", chip): np.asarray(array) for chip, array in inputs.items()}
     else:
@@ -112,17 +127,10 @@ def _given(inputs: Any) -> dict[int, NDArray[Any]]:
         given = dict(enumerate(rows))
     if not given:
         raise ValueError("inputs must hold the data of at least one chip")
-    first_chip, first = next(iter(given.items()))
     for chip, array in given.items():
-        if array.dtype.name not in _CARRIED:
-            raise TypeError(
-                f"inputs of chip {chip} must be {', '.join(_CARRIED)}, got {shown(array.dtype.name)}"
-            )
+        if array.dtype.name not in CARRIED:
+            known = ", ".join(CARRIED)
+            raise TypeError(f"inputs of chip {chip} must be {known}, got {shown(array.dtype.name)}")
         if array.ndim != 1:
             raise ValueError(f"inputs of chip {chip} must have one dimension, got shape {array.shape}")
-        if array.dtype != first.dtype or array.shape != first.shape:
-            raise ValueError(
-                f"inputs of chip {chip} are {array.size} {array.dtype}, but those of chip {first_chip} are "
-                f"{first.size} {first.dtype}"
-            )
     return given

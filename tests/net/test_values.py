@@ -205,3 +205,64 @@ def test_what_does_not_fit_is_refused():
     doubled = net.schedule(node, [(0, 1, 320), (0, 1, 320)]).timetable
     with pytest.raises(ScheduleError, match="is booked twice"):
         net.run(doubled.with_runs(start_cycle=[0, 5]), {0: good})
+
+
+@settings(deadline=None, max_examples=60)
+@given(sums(), st.sampled_from(["two_phase", "tree", "ring", "exchange", "automatic"]))
+def test_an_all_reduce_of_numbers_is_its_sum_whatever_the_algorithm(case, algorithm):
+    topology, group, length, _, data = case
+    whole = {chip: (values * 10).astype(np.int32) for chip, values in data.items()}
+    done = net.all_reduce(topology, length * 4, chips=group, algorithm=algorithm)
+    assert list(done.chips) == group
+    seen = done.run(whole)
+    assert set(seen) == set(group)
+    assert all(np.array_equal(values, sum(whole.values())) for values in seen.values())
+    real = {chip: values.astype(np.float32) for chip, values in data.items()}
+    sums_ = done.run(real)
+    assert all(values.tobytes() == sums_[group[0]].tobytes() for values in sums_.values())
+    if done.algorithm == "exchange":
+        total = real[group[0]]
+        for chip in group[1:]:
+            total = total + real[chip]
+        assert sums_[group[0]].tobytes() == total.tobytes()
+
+
+@settings(deadline=None, max_examples=40)
+@given(sums(), st.sampled_from(["two_phase", "ring"]))
+def test_reduce_scatter_then_all_gather_is_an_all_reduce(case, algorithm):
+    topology, group, length, _, data = case
+    whole = {chip: (values * 10).astype(np.int32) for chip, values in data.items()}
+    shards = net.reduce_scatter(topology, length * 4, chips=group, algorithm=algorithm).run(whole)
+    assert sum(shard.size for shard in shards.values()) == length
+    back = net.all_gather(topology, length * 4, chips=group, algorithm=algorithm).run(shards)
+    assert all(np.array_equal(values, sum(whole.values())) for values in back.values())
+
+
+def test_a_broadcast_runs_on_the_buffer_alone():
+    ring = net.Topology.ring(6)
+    buffer = np.arange(1000, dtype=np.float16)
+    for done in (net.broadcast(ring, 3, 2000), net.multicast(ring, 3, [1, 5], 2000)):
+        assert done.chips[0] == 3
+        seen = done.run(buffer)
+        assert set(seen) == set(done.chips)
+        assert all(np.array_equal(values, buffer) for values in seen.values())
+
+
+def test_a_collective_says_what_data_it_was_made_for():
+    node = net.Topology.node(4)
+    done = net.all_reduce(node, 4000)
+    with pytest.raises(ValueError, match="are 12 vectors, but the all_reduce was made for 13; its size"):
+        done.run(np.zeros((4, 960), dtype=np.float32))
+    with pytest.raises(ValueError, match="chip 3 is missing"):
+        done.run({chip: np.zeros(1000, dtype=np.float32) for chip in range(3)})
+    with pytest.raises(ValueError, match=r"a row for each of 4 chips, got shape \(3, 1000\)"):
+        done.run(np.zeros((3, 1000), dtype=np.float32))
+    with pytest.raises(ValueError, match="int8 elements are only moved"):
+        net.all_reduce(node, 1000).run(np.zeros((4, 1000), dtype=np.int8))
+    with pytest.raises(ValueError, match=r"not all_to_all; net.run takes"):
+        net.all_to_all(node, 4000).run(np.zeros((4, 1000), dtype=np.float32))
+    shards = {chip: np.zeros(80 * (4 if chip == 0 else 3), dtype=np.float32) for chip in range(4)}
+    assert net.all_gather(node, 4160).run(shards)[2].size == 1040
+    shards[3] = shards[3][:-80]
+    with pytest.raises(ValueError, match="of 960 elements chip 1 has 240, from 240 on, but values hold 320"):
+        net.all_gather(node, 3840).run({**shards, 0: shards[0][:240], 1: np.zeros(320, dtype=np.float32)})
