@@ -42,14 +42,17 @@ class Memory {
   private:
     /// Words that are remembered as written together.
     static constexpr std::int64_t kBlockWords = 64;
+    /// Slices are allocated together until they have this size: C libraries ask the system for blocks as
+    /// large as that, whose pages come as zeros and cost nothing before they are touched. Smaller ones are
+    /// used again, and filled with zeros by hand.
+    static constexpr std::int64_t kGroupBytes = std::int64_t{64} << 20U;
 
     struct Free {
         void operator()(std::uint8_t* bytes) const { std::free(bytes); }
     };
-    /// Zero pages that nobody touches cost an operating system nothing.
     struct Slice {
-        std::unique_ptr<std::uint8_t[], Free> bytes;
-        std::vector<bool> written; ///< by block
+        std::uint8_t* bytes = nullptr; ///< in one of groups_; null before the first write
+        std::vector<bool> written;     ///< by block
     };
 
     [[nodiscard]] Slice& allocated(std::int64_t slice);
@@ -59,6 +62,8 @@ class Memory {
     std::int64_t lanes_ = 0;
     std::int64_t words_ = 0;
     std::vector<Slice> slices_;
+    std::int64_t group_slices_ = 1;
+    std::vector<std::unique_ptr<std::uint8_t[], Free>> groups_;
     std::vector<std::uint8_t> zeros_; ///< one block of them
 };
 
