@@ -14,7 +14,7 @@ CXX_FILES := $(shell find csrc bench -name '*.h' -o -name '*.cpp' -o -name '*.cc
 FUZZ := $(abspath csrc/lpusim/chip/fuzz)
 CMAKE := $(BIN)/cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DLPUSIM_WERROR=ON
 
-.PHONY: demo test lint format native-test fuzz fuzz-engines bench stubs clean
+.PHONY: demo test test-reference lint format native-test fuzz fuzz-engines bench stubs clean
 
 # Dependency groups need pip 25.1.
 $(VENV)/made:
@@ -26,6 +26,11 @@ $(VENV)/installed: $(VENV)/made $(SOURCES)
 	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(PIP) install '.[plot,test]'
 	touch $@
 
+# The package is there already: pip adds what its extra asks for.
+$(VENV)/reference: $(VENV)/installed
+	$(PIP) install 'lpusim[reference]'
+	touch $@
+
 $(VENV)/lint-tools $(VENV)/native-tools: $(VENV)/%-tools: $(VENV)/made pyproject.toml
 	$(PIP) install --group $*
 	touch $@
@@ -35,6 +40,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest tests
+
+# Compares with torch and transformers, which the other targets do without.
+test-reference: $(VENV)/reference
+	$(BIN)/python -m pytest tests/reference
 
 lint: $(VENV)/installed $(VENV)/lint-tools
 	$(BIN)/ruff format --check $(PYTHON_FILES)
