@@ -46,19 +46,6 @@ void all_reduce_recorded(benchmark::State& state) {
 }
 BENCHMARK(all_reduce_recorded)->ArgName("chips")->Arg(64)->Arg(576)->Unit(benchmark::kMillisecond);
 
-void verify_all_reduce(benchmark::State& state) {
-    const Topology topology = make_quadfour(state.range(0), {});
-    const Collective sum = all_reduce(topology, {}, 1 << 18, {}, {.record = true});
-    for (auto _ : state) {
-        if (verify(topology, sum.timetable).cycles != sum.cycles) {
-            state.SkipWithError("the timetable does not end when the collective says");
-            return;
-        }
-    }
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(sum.timetable.runs.size()));
-}
-BENCHMARK(verify_all_reduce)->ArgName("chips")->Arg(64)->Arg(576)->Unit(benchmark::kMillisecond);
-
 void schedule_random_traffic(benchmark::State& state) {
     const Topology topology = make_quadfour(72, {});
     std::vector<Request> requests;

@@ -20,6 +20,7 @@ class LinkTable {
         }
     }
 
+    [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(bundle_.size()); }
     [[nodiscard]] const Bundle& operator[](std::int64_t link) const {
         return topology_.bundles()[static_cast<std::size_t>(bundle_[static_cast<std::size_t>(link)])];
     }

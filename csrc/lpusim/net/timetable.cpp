@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lpusim/base/errors.h"
+#include "lpusim/net/link_table.h"
 
 namespace lpusim::net {
 namespace {
@@ -64,9 +65,9 @@ void validate_transfers(const Topology& topology, std::span<const Transfer> tran
     }
 }
 
-void validate_runs(const Topology& topology, std::span<const Run> runs, std::int64_t transfer_last) {
+void validate_runs(const LinkTable& links, std::span<const Run> runs, std::int64_t transfer_last) {
     const RowCheck check("runs", kRunColumns);
-    const std::int64_t link_count = topology.directed_link_count();
+    const std::int64_t link_count = links.size();
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const Run& row = runs[i];
         check(i, row, &Run::transfer, 0, transfer_last);
@@ -77,9 +78,7 @@ void validate_runs(const Topology& topology, std::span<const Run> runs, std::int
         check(i, row, &Run::vector_count, 1, (kValueMax - row.first_vector) / row.vector_step + 1);
         check(i, row, &Run::start_cycle, 0, kValueMax);
         // Closer than a vector is long, a run would collide with itself.
-        const auto link = static_cast<std::int32_t>(row.link);
-        const std::int64_t period_min =
-            row.vector_count > 1 ? topology.bundle_of_link(link).timing.vector_cycles : 1;
+        const std::int64_t period_min = row.vector_count > 1 ? links.vector_cycles(row.link) : 1;
         check(i, row, &Run::period_cycles, period_min, kValueMax);
         check(i, row, &Run::vector_count, 1, (kValueMax - row.start_cycle) / row.period_cycles + 1);
     }
@@ -110,7 +109,7 @@ void validate(const Topology& topology, const Timetable& timetable) {
     require_row_count("dependencies", timetable.dependencies.size());
     const auto transfer_last = static_cast<std::int64_t>(timetable.transfers.size()) - 1;
     validate_transfers(topology, timetable.transfers);
-    validate_runs(topology, timetable.runs, transfer_last);
+    validate_runs(LinkTable(topology), timetable.runs, transfer_last);
     validate_dependencies(timetable, transfer_last);
 }
 

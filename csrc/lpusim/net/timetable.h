@@ -55,7 +55,7 @@ struct Timetable {
 
 /// Throws ValueError, naming table, row and column, for a row that means nothing: a chip, link or transfer
 /// that is not there, a count below 1, a run that would collide with itself, a transfer to its own source, a
-/// dependency on what arrives elsewhere. Cost: O(rows log links).
+/// dependency on what arrives elsewhere. Cost: one pass over the rows and the links.
 void validate(const Topology& topology, const Timetable& timetable);
 
 /// The columns of a row type, for everything that copies tables column by column.
