@@ -13,6 +13,15 @@ from lpusim._moe_closed_forms import (
     fit_zipf,
     inclusion_probabilities,
 )
+from lpusim._moe_engine import (
+    ExpertWeights,
+    combine,
+    dispatch,
+    expert_ffn,
+    expert_gemm,
+    quantise,
+    simd_levels,
+)
 from lpusim._moe_files import load_routing
 from lpusim._moe_generate import expert_popularity, generate
 from lpusim._moe_plan import DispatchPlan, plan
@@ -20,11 +29,13 @@ from lpusim._moe_recorded import RecordedRouting
 from lpusim._moe_router import RouterSpec, route
 from lpusim._moe_statistics import LoadStatistics, StepStatistics, overlap, statistics, step_statistics
 from lpusim._moe_strategy import StrategyCost, StrategyRow, compare_strategies, reserved
+from lpusim._moe_traffic import Traffic, traffic
 from lpusim._moe_types import Routing
 
 __all__ = [
     "DirichletFit",
     "DispatchPlan",
+    "ExpertWeights",
     "LoadStatistics",
     "RecordedRouting",
     "RouterSpec",
@@ -32,9 +43,14 @@ __all__ = [
     "StepStatistics",
     "StrategyCost",
     "StrategyRow",
+    "Traffic",
+    "combine",
     "compare_strategies",
+    "dispatch",
     "expected_distinct",
     "expected_max_load",
+    "expert_ffn",
+    "expert_gemm",
     "expert_popularity",
     "fit_dirichlet",
     "fit_zipf",
@@ -43,8 +59,11 @@ __all__ = [
     "load_routing",
     "overlap",
     "plan",
+    "quantise",
     "reserved",
     "route",
+    "simd_levels",
     "statistics",
     "step_statistics",
+    "traffic",
 ]

@@ -125,6 +125,7 @@ void bind_moe(py::module_& core) {
     bind_moe_routing(m);
     bind_plan(m);
     bind_strategy(m);
+    bind_moe_engine(m);
 }
 
 } // namespace lpusim::bind

@@ -21,6 +21,8 @@ void bind_net_timetable(py::module_& net_room);
 void bind_net_topology(py::module_& net_room);
 void bind_net_values(py::module_& net_room);
 void bind_moe(py::module_& core);
+/// Called by bind_moe with its own module.
+void bind_moe_engine(py::module_& moe_room);
 void bind_model(py::module_& core);
 void bind_device(py::module_& core);
 void bind_lower(py::module_& core);

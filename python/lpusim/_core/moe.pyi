@@ -7,7 +7,7 @@ import enum
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['DroppedGroups', 'GeneratorSpec', 'GroupScore', 'LoadStatistics', 'Popularity', 'RouterSpec', 'Score', 'ScoreType', 'Selection', 'Strategy', 'StrategyCost', 'contiguous_experts', 'dirichlet_alpha_of', 'excess_cv', 'expected_distinct', 'expected_distinct_weighted', 'expected_max_load', 'expert_popularity', 'generate', 'inclusion_probabilities', 'load_statistics', 'order_by_expert', 'reserved', 'route', 'rows_reserved', 'rows_used', 'tile_bound', 'tile_count', 'zipf_exponent_of']
+__all__: list[str] = ['Activation', 'CombineOrder', 'DroppedGroups', 'GeneratorSpec', 'GroupScore', 'LoadStatistics', 'Popularity', 'ReplicaRule', 'RouterSpec', 'Score', 'ScoreType', 'Selection', 'Strategy', 'StrategyCost', 'check_expert_weights', 'combine', 'contiguous_experts', 'dirichlet_alpha_of', 'dispatch', 'excess_cv', 'expected_distinct', 'expected_distinct_weighted', 'expected_max_load', 'expert_ffn', 'expert_gemm', 'expert_popularity', 'generate', 'inclusion_probabilities', 'load_statistics', 'order_by_expert', 'quantise', 'reserved', 'route', 'rows_reserved', 'rows_used', 'simd_levels', 'tile_bound', 'tile_count', 'traffic', 'zipf_exponent_of']
 class Score(enum.Enum):
     """
     How logits become scores.
@@ -297,12 +297,42 @@ class StrategyCost:
     @property
     def weight_reads_per_chip(self) -> int:
         ...
+class CombineOrder(enum.Enum):
+    """
+    In which order a token's rows are added.
+    """
+    expert = ...
+    slot = ...
+class Activation(enum.Enum):
+    """
+    What an expert does between its products.
+    """
+    gpt_oss = ...
+    swiglu = ...
+class ReplicaRule(enum.Enum):
+    """
+    Which replica takes an assignment.
+    """
+    source_local = ...
+    token_mod = ...
+def check_expert_weights(arrays: dict[str, typing.Any]) -> tuple[str, int, int, int]:
+    """
+    (dtype, experts, width, hidden), or an error naming the array.
+    """
+def combine(rows: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], permutation: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], inverse: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], experts_per_token: typing.SupportsInt | typing.SupportsIndex, *, weights: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]] | None, shared: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]] | None, order: CombineOrder, dtype: str, out: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]] | None, threads: typing.SupportsInt | typing.SupportsIndex, simd: str | None) -> numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]:
+    """
+    Weighted sums of the rows of each token.
+    """
 def contiguous_experts(*, experts: typing.SupportsInt | typing.SupportsIndex, chips: typing.SupportsInt | typing.SupportsIndex, chip: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int]:
     """
     (first, last + 1) of the experts that live on a chip.
     """
 def dirichlet_alpha_of(*, cv: typing.SupportsFloat | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
+def dispatch(x: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], permutation: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], inverse: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], experts_per_token: typing.SupportsInt | typing.SupportsIndex, *, scale: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]] | None, out: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]] | None, threads: typing.SupportsInt | typing.SupportsIndex, simd: str | None) -> numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]:
+    """
+    Token rows in the order of a plan.
+    """
 def excess_cv(*, cv: typing.SupportsFloat | typing.SupportsIndex, mean: typing.SupportsFloat | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 def expected_distinct(*, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, tokens: typing.SupportsInt | typing.SupportsIndex) -> float:
@@ -311,6 +341,14 @@ def expected_distinct_weighted(inclusion: numpy.typing.NDArray[numpy.float64], *
     ...
 def expected_max_load(*, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, tokens: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
+def expert_ffn(rows: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], offsets: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], arrays: dict[str, typing.Any], *, activation: Activation, limit: typing.SupportsFloat | typing.SupportsIndex, row_scale: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]] | None, sum_length: typing.SupportsInt | typing.SupportsIndex | None, out: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]] | None, threads: typing.SupportsInt | typing.SupportsIndex, simd: str | None) -> numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]:
+    """
+    Each row through the FFN of its expert.
+    """
+def expert_gemm(rows: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], offsets: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], w: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], *, sum_length: typing.SupportsInt | typing.SupportsIndex | None, out: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]] | None, threads: typing.SupportsInt | typing.SupportsIndex, simd: str | None) -> numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]:
+    """
+    Each row times the matrix of its expert.
+    """
 def expert_popularity(spec: GeneratorSpec, *, layer: typing.SupportsInt | typing.SupportsIndex, domain: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
     ...
 def generate(spec: GeneratorSpec, *, layer: typing.SupportsInt | typing.SupportsIndex, first_token: typing.SupportsInt | typing.SupportsIndex, tokens: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32]]:
@@ -324,6 +362,10 @@ def load_statistics(load: numpy.typing.NDArray[numpy.int64]) -> LoadStatistics:
 def order_by_expert(ids: numpy.typing.NDArray[numpy.int32], experts: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int64]]:
     """
     (permutation, inverse, offsets) of the stable sort by expert, token, slot.
+    """
+def quantise(x: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], dtype: str) -> tuple[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]:
+    """
+    (numbers, one scale a row).
     """
 def reserved(strategy: Strategy, *, tokens: typing.SupportsInt | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, chips: typing.SupportsInt | typing.SupportsIndex) -> StrategyCost:
     ...
@@ -339,9 +381,17 @@ def rows_used(strategy: Strategy, offsets: numpy.typing.NDArray[numpy.int64], *,
     """
     Rows one routing puts on each chip.
     """
+def simd_levels() -> list[str]:
+    """
+    The instruction sets this machine has, lowest first.
+    """
 def tile_bound(*, rows: typing.SupportsInt | typing.SupportsIndex, experts: typing.SupportsInt | typing.SupportsIndex, tile_rows: typing.SupportsInt | typing.SupportsIndex) -> int:
     ...
 def tile_count(offsets: numpy.typing.NDArray[numpy.int64], *, tile_rows: typing.SupportsInt | typing.SupportsIndex) -> int:
     ...
+def traffic(permutation: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], inverse: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], offsets: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], experts_per_token: typing.SupportsInt | typing.SupportsIndex, *, token_chip: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], expert_chip: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], chips: typing.SupportsInt | typing.SupportsIndex, rule: ReplicaRule) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]]:
+    """
+    (row_chip, row_slot, chip_rows, source, target, rows, copies).
+    """
 def zipf_exponent_of(*, experts: typing.SupportsInt | typing.SupportsIndex, experts_per_token: typing.SupportsInt | typing.SupportsIndex, top: typing.SupportsInt | typing.SupportsIndex, share: typing.SupportsFloat | typing.SupportsIndex) -> float:
     ...
