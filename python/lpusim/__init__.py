@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "CapacityError": "errors",
+    "DisconnectedError": "errors",
     "ScheduleError": "errors",
     "Model": "_model",
     "load_model": "_model",

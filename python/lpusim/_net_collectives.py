@@ -208,7 +208,7 @@ def group_of(topology: Topology, chips: Iterable[int] | None) -> list[int]:
     """The chips asked for; all that are up for None."""
     require_topology(topology)
     if chips is None:
-        return [int(chip) for chip in topology.up_chips]
+        return [int(chip) for chip in topology.endpoints]
     group = [integer("a chip of the group", chip) for chip in chips]
     if not group:
         raise ValueError("chips must name at least one chip, or be None for all")

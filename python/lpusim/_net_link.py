@@ -3,9 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from lpusim import _core
+from lpusim._arguments import shown, whole_number
 from lpusim._net_common import core_spec
+
+VECTOR_CYCLES_MAX = 2**16
+HOP_CYCLES_MAX = 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkTiming:
+    """How fast some links are, where they are not as the rest of their topology.
+
+    Attributes:
+        vector_cycles: Cycles between two vectors on one link in one direction; None: as the topology's link.
+        hop_cycles: Cycles from the start of a vector's slot to the far memory; None: as the topology's link.
+
+    Examples:
+        >>> LinkTiming(hop_cycles=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: LinkTiming.hop_cycles must be from 1 to 1073741824, got 0
+    """
+
+    vector_cycles: int | None = None
+    hop_cycles: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.vector_cycles is not None:
+            whole_number("LinkTiming.vector_cycles", self.vector_cycles, 1, VECTOR_CYCLES_MAX)
+        if self.hop_cycles is not None:
+            whole_number("LinkTiming.hop_cycles", self.hop_cycles, 1, HOP_CYCLES_MAX)
+
+
+def core_timing(name: str, timing: LinkTiming | None) -> tuple[int, int]:
+    """What the core takes for `timing`: 0 where the topology's link holds."""
+    if timing is None:
+        return 0, 0
+    if not isinstance(timing, LinkTiming):
+        raise TypeError(f"{name} must be a LinkTiming or None, got {shown(timing)}")
+    return timing.vector_cycles or 0, timing.hop_cycles or 0
+
+
+def core_link(link: LinkSpec) -> Any:
+    """The core's struct of the same values."""
+    if not isinstance(link, LinkSpec):
+        raise TypeError(f"link must be a LinkSpec, got {shown(link)}")
+    return core_spec(link, _core.net.LinkSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

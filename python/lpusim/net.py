@@ -37,7 +37,8 @@ from lpusim._net_collectives import (
     reduce_scatter,
 )
 from lpusim._net_edges import Cable
-from lpusim._net_link import LinkSpec
+from lpusim._net_faults import Derating, derating
+from lpusim._net_link import LinkSpec, LinkTiming
 from lpusim._net_messages import (
     Request,
     Traffic,
@@ -54,18 +55,22 @@ from lpusim._net_messages import (
 from lpusim._net_plots import Curves, curves, plot_curves, plot_links
 from lpusim._net_ports import ChipPorts
 from lpusim._net_timetable import RULES, Replay, Timetable, Verification, Violation, replay, verify
-from lpusim._net_topology import LpxWiring, Topology
+from lpusim._net_topology import Bisection, Topology
 from lpusim._net_values import run
+from lpusim._net_wirings import LpxWiring
 
 __all__ = [
     "RULES",
+    "Bisection",
     "Cable",
     "ChipPorts",
     "ClockSpec",
     "Collective",
     "Curves",
+    "Derating",
     "DriftRun",
     "LinkSpec",
+    "LinkTiming",
     "LpxWiring",
     "Margin",
     "MissedVector",
@@ -85,6 +90,7 @@ __all__ = [
     "broadcast",
     "combine",
     "curves",
+    "derating",
     "deskew_cycles",
     "dispatch",
     "gather",

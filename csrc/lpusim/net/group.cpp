@@ -18,15 +18,15 @@ namespace {
 Group::Group(const Topology& topology, std::span<const std::int32_t> chips)
     : topology_(&topology), members_(chips.begin(), chips.end()), is_member_(at(topology.chip_count()), 0) {
     if (members_.empty())
-        members_ = topology.up_chips();
+        members_ = topology.endpoints();
     for (const std::int32_t chip : members_) {
-        topology.require_chip("a chip of the group", chip);
+        topology.require_endpoint("a chip of the group", chip);
         if (is_member_[at(chip)] != 0) {
             throw ValueError("the group names chip " + std::to_string(chip) + " twice");
         }
         is_member_[at(chip)] = 1;
     }
-    if (members_.size() + topology.down_chips().size() == at(topology.chip_count()))
+    if (members_.size() == topology.up_chips().size())
         return; // What is up is connected.
     Search search(*this);
     search.everywhere_from(members_.front());

@@ -14,7 +14,8 @@ namespace lpusim::net {
 /// do not meet. Where they are not, any chip may pass vectors on.
 class Group {
   public:
-    /// `chips` empty: all that are up. Throws ValueError for a chip that is unknown, down or named twice.
+    /// `chips` empty: all endpoints. Throws ValueError for a chip that is unknown, down, a relay or named
+    /// twice.
     Group(const Topology& topology, std::span<const std::int32_t> chips);
 
     [[nodiscard]] const Topology& topology() const { return *topology_; }

@@ -37,7 +37,8 @@ std::optional<Rotation> Rotation::by(const Topology& topology, std::int32_t step
     for (std::int32_t chip = 0; chip < chip_count; ++chip) {
         const std::int32_t next = rotation.turned_chip(chip, 1);
         const auto outs = topology.bundles_from(chip);
-        if (topology.bundles_from(next).size() != outs.size())
+        if (topology.bundles_from(next).size() != outs.size() ||
+            topology.is_endpoint(next) != topology.is_endpoint(chip))
             return std::nullopt;
         for (const Bundle& bundle : outs) {
             const std::int32_t image = find_bundle(topology, next, rotation.turned_chip(bundle.to, 1));

@@ -9,7 +9,7 @@
 namespace lpusim::net {
 
 /// A symmetry of a topology: adding `step_chips` to every chip id, modulo the chips there are, maps each
-/// bundle to one of the same width and timing.
+/// bundle to one of the same width and timing, and endpoints to endpoints.
 ///
 /// What is booked the same way for a chip and for all its images under the rotation is booked once. A link
 /// and its images form a class; the link that leaves one of the first `step_chips` chips stands for them.

@@ -6,6 +6,7 @@
 
 #include "lpusim/base/errors.h"
 #include "lpusim/base/integers.h"
+#include "lpusim/net/rotation.h"
 
 namespace lpusim::net {
 namespace {
@@ -65,38 +66,69 @@ void join_parallel(std::vector<Bundle>& bundles) {
 
 Topology::Topology(std::string name, std::int64_t chip_count, std::span<const Cable> cables,
                    const LinkSpec& link, const Arrangement& arrangement)
-    : name_(std::move(name)), link_(link), chips_per_node_(arrangement.chips_per_node),
-      symmetry_chips_(arrangement.symmetry_chips), fastest_(link.timing()),
-      down_chips_(arrangement.down_chips) {
+    : name_(std::move(name)), link_(link), arrangement_(arrangement), fastest_(link.timing()) {
     validate(link);
     if (chip_count < 1 || chip_count > kChipMax) {
         throw ValueError("a topology has 1 to " + std::to_string(kChipMax) + " chips, got " +
                          std::to_string(chip_count));
     }
-    if (chips_per_node_ < 1) {
-        throw ValueError("chips_per_node must be at least 1, got " + std::to_string(chips_per_node_));
-    }
     chip_count_ = static_cast<std::int32_t>(chip_count);
-    take_down_chips();
+    check_arrangement();
+    assign_roles();
     lay_cables(cables);
     require_connected();
 }
 
-void Topology::take_down_chips() {
-    std::ranges::sort(down_chips_);
-    const auto twice = std::ranges::unique(down_chips_);
-    down_chips_.erase(twice.begin(), twice.end());
-    if (down_chips_.empty())
-        return;
-    for (const std::int32_t chip : {down_chips_.front(), down_chips_.back()}) {
-        if (chip < 0 || chip >= chip_count_) {
-            throw ValueError("a chip that is down must be a chip of " + name_ + ", 0 to " +
-                             std::to_string(chip_count_ - 1) + ", got " + std::to_string(chip));
-        }
+void Topology::check_arrangement() {
+    Arrangement& known = arrangement_;
+    if (known.chips_per_node < 1) {
+        throw ValueError("chips_per_node must be at least 1, got " + std::to_string(known.chips_per_node));
     }
-    if (std::ssize(down_chips_) == chip_count_) {
-        throw DisconnectedError("all " + std::to_string(chip_count_) + " chips of " + name_ +
-                                " are down, so no timetable exists");
+    if (known.axes.empty()) {
+        known.axes = {static_cast<std::int32_t>(div_ceil(chip_count_, known.chips_per_node)),
+                      known.chips_per_node};
+    }
+    std::int64_t places = 1;
+    for (const std::int32_t size : known.axes) {
+        if (size < 1) {
+            throw ValueError("the axes of " + name_ + " must be at least 1, got " + std::to_string(size));
+        }
+        places = std::min(places * size, 2 * kChipMax);
+    }
+    if (places < chip_count_ - std::ssize(known.relay_chips)) {
+        throw ValueError("the axes of " + name_ + " have room for " + std::to_string(places) + " of its " +
+                         std::to_string(chip_count_) + " chips");
+    }
+    if (known.physical_chips.empty()) {
+        known.physical_chips.resize(static_cast<std::size_t>(chip_count_));
+        std::iota(known.physical_chips.begin(), known.physical_chips.end(), 0);
+    }
+    std::vector<std::int32_t> sorted = known.physical_chips;
+    std::ranges::sort(sorted);
+    if (std::ssize(sorted) != chip_count_ || sorted.front() != 0 || sorted.back() != chip_count_ - 1 ||
+        std::ranges::adjacent_find(sorted) != sorted.end()) {
+        throw ValueError("physical_chips must hold every chip of " + name_ + " once");
+    }
+}
+
+void Topology::assign_roles() {
+    roles_.assign(static_cast<std::size_t>(chip_count_), Role::endpoint);
+    const auto assign = [this](std::vector<std::int32_t>& chips, Role assigned, std::string_view what) {
+        std::ranges::sort(chips);
+        const auto twice = std::ranges::unique(chips);
+        chips.erase(twice.begin(), twice.end());
+        for (const std::int32_t chip : chips) {
+            require_known(what, chip);
+            roles_[static_cast<std::size_t>(chip)] = assigned;
+        }
+    };
+    assign(arrangement_.relay_chips, Role::relay, "a relay");
+    assign(arrangement_.down_chips, Role::down, "a chip that is down");
+    std::erase_if(arrangement_.relay_chips, [this](std::int32_t chip) { return !is_up(chip); });
+    if (std::ranges::find(roles_, Role::endpoint) == roles_.end()) {
+        throw DisconnectedError("no chip of " + name_ + " is left to send or receive: " +
+                                std::to_string(arrangement_.down_chips.size()) + " of " +
+                                std::to_string(chip_count_) + " are down, so no timetable exists");
     }
 }
 
@@ -142,25 +174,47 @@ void Topology::lay_cables(std::span<const Cable> cables) {
 }
 
 void Topology::require_connected() const {
-    const std::vector<std::int32_t> up = up_chips();
-    const std::vector<std::int32_t> hops = distances(up.front());
-    std::vector<std::int32_t> lost = up;
+    const std::vector<std::int32_t> chips = endpoints();
+    const std::vector<std::int32_t> hops = distances(chips.front());
+    std::vector<std::int32_t> lost = chips;
     std::erase_if(lost, [&](std::int32_t chip) { return hops[static_cast<std::size_t>(chip)] >= 0; });
     if (!lost.empty()) {
         throw DisconnectedError("the topology is not connected, so no timetable serves all of it: no path "
                                 "from chip " +
-                                std::to_string(up.front()) + " to chip" + (lost.size() > 1 ? "s " : " ") +
+                                std::to_string(chips.front()) + " to chip" + (lost.size() > 1 ? "s " : " ") +
                                 list_text(lost));
     }
 }
 
 std::vector<std::int32_t> Topology::up_chips() const {
-    std::vector<std::int32_t> up;
-    for (std::int32_t chip = 0; chip < chip_count_; ++chip) {
-        if (is_up(chip))
-            up.push_back(chip);
+    std::vector<std::int32_t> chips(roles_.size());
+    std::iota(chips.begin(), chips.end(), 0);
+    std::erase_if(chips, [this](std::int32_t chip) { return !is_up(chip); });
+    return chips;
+}
+
+std::vector<std::int32_t> Topology::endpoints() const {
+    std::vector<std::int32_t> chips(roles_.size());
+    std::iota(chips.begin(), chips.end(), 0);
+    std::erase_if(chips, [this](std::int32_t chip) { return !is_endpoint(chip); });
+    return chips;
+}
+
+std::vector<Cable> Topology::cables() const {
+    std::vector<Cable> cables;
+    cables.reserve(bundles_.size() / 2);
+    for (const Bundle& bundle : bundles_) {
+        if (bundle.from > bundle.to)
+            continue;
+        const LinkTiming& back = bundles_[static_cast<std::size_t>(bundle.reverse)].timing;
+        Cable cable{.a = bundle.from, .b = bundle.to, .links = bundle.width};
+        if (bundle.timing != link_.timing())
+            cable.forward = bundle.timing;
+        if (back != link_.timing())
+            cable.backward = back;
+        cables.push_back(cable);
     }
-    return up;
+    return cables;
 }
 
 std::span<const Bundle> Topology::bundles_from(std::int32_t chip) const {
@@ -205,51 +259,39 @@ std::vector<std::int32_t> Topology::distances(std::int32_t source) const {
 
 std::int32_t Topology::diameter() const {
     std::int32_t longest = 0;
-    for (const std::int32_t chip : up_chips())
-        longest = std::max(longest, std::ranges::max(distances(chip)));
+    const std::int32_t rotation = Rotation::finest(*this).step_chips();
+    for (const std::int32_t source : endpoints()) {
+        if (source >= rotation)
+            break;
+        const std::vector<std::int32_t> hops = distances(source);
+        for (std::int32_t chip = 0; chip < chip_count_; ++chip) {
+            if (is_endpoint(chip))
+                longest = std::max(longest, hops[static_cast<std::size_t>(chip)]);
+        }
+    }
     return longest;
 }
 
-std::int64_t Topology::bisection_links() const {
-    if (chip_count_ < 2)
-        return 0;
-    const auto node_count = static_cast<std::int32_t>(div_ceil(chip_count_, chips_per_node_));
-    const std::int32_t unit = node_count > 1 ? chips_per_node_ : 1;
-    const std::int32_t unit_count = node_count > 1 ? node_count : chip_count_;
-    const auto width_across = [&](auto&& is_inside) {
-        std::int64_t width = 0;
-        for (const Bundle& bundle : bundles_) {
-            if (is_inside(bundle.from) && !is_inside(bundle.to))
-                width += bundle.width;
-        }
-        return width;
-    };
-    std::int64_t narrowest = directed_link_count_;
-    for (std::int32_t first = 0; first < unit_count; ++first) {
-        narrowest = std::min(narrowest, width_across([&](std::int32_t chip) {
-                                 return (chip / unit - first + unit_count) % unit_count < unit_count / 2;
-                             }));
-    }
-    if (node_count > 1 && chips_per_node_ > 1) {
-        narrowest = std::min(narrowest, width_across([&](std::int32_t chip) {
-                                 return chip % chips_per_node_ < chips_per_node_ / 2;
-                             }));
-    }
-    return narrowest;
-}
-
-double Topology::bisection_bytes_per_s() const {
-    return static_cast<double>(bisection_links()) * link_bytes_per_s(link_);
-}
-
-void Topology::require_chip(std::string_view what, std::int64_t chip) const {
+void Topology::require_known(std::string_view what, std::int64_t chip) const {
     if (chip < 0 || chip >= chip_count_) {
         throw ValueError(std::string(what) + " must be a chip of " + name_ + ", 0 to " +
                          std::to_string(chip_count_ - 1) + ", got " + std::to_string(chip));
     }
+}
+
+void Topology::require_chip(std::string_view what, std::int64_t chip) const {
+    require_known(what, chip);
     if (!is_up(static_cast<std::int32_t>(chip))) {
         throw ValueError(std::string(what) + " is chip " + std::to_string(chip) + " of " + name_ +
                          ", which is down and takes part in nothing");
+    }
+}
+
+void Topology::require_endpoint(std::string_view what, std::int64_t chip) const {
+    require_chip(what, chip);
+    if (!is_endpoint(static_cast<std::int32_t>(chip))) {
+        throw ValueError(std::string(what) + " is chip " + std::to_string(chip) + " of " + name_ +
+                         ", a relay that only passes on what others send");
     }
 }
 

@@ -49,6 +49,8 @@ TEST_CASE("the finest rotation of a machine is found by its links") {
     const std::vector<Cable> four{{0, 1}, {1, 2}, {2, 3}, {3, 0}};
     CHECK(Rotation::finest(Topology("ring", 4, four, {})).step_chips() == 1);
     CHECK(Rotation::finest(Topology("ring", 4, four, {}, {.down_chips = {2}})).is_identity());
+    CHECK(Rotation::finest(Topology("ring", 4, four, {}, {.relay_chips = {2}})).is_identity());
+    CHECK(Rotation::finest(Topology("ring", 4, four, {}, {.relay_chips = {0, 2}})).step_chips() == 2);
 }
 
 TEST_CASE("a link turns with the chips it joins") {

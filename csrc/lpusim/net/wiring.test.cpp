@@ -1,32 +1,16 @@
 #include "lpusim/net/wiring.h"
 
 #include <algorithm>
+#include <array>
 #include <doctest/doctest.h>
 #include <vector>
 
+#include "lpusim/net/bisection.h"
+#include "lpusim/net/measures.h"
+#include "lpusim/net/rotation.h"
+
 namespace lpusim::net {
 namespace {
-
-/// The fewest links between two halves of at most 16 chips, by trying every half.
-[[nodiscard]] std::int64_t bisection_by_enumeration(const Topology& topology) {
-    const auto half = static_cast<unsigned>(topology.chip_count() / 2);
-    std::int64_t narrowest = topology.directed_link_count();
-    for (unsigned inside = 0; inside < (1U << static_cast<unsigned>(topology.chip_count())); ++inside) {
-        unsigned members = 0;
-        for (unsigned rest = inside; rest != 0; rest &= rest - 1)
-            ++members;
-        if (members != half)
-            continue;
-        std::int64_t width = 0;
-        for (const Bundle& bundle : topology.bundles()) {
-            if ((inside >> static_cast<unsigned>(bundle.from) & 1U) != 0 &&
-                (inside >> static_cast<unsigned>(bundle.to) & 1U) == 0)
-                width += bundle.width;
-        }
-        narrowest = std::min(narrowest, width);
-    }
-    return narrowest;
-}
 
 [[nodiscard]] std::int64_t links_between_nodes(const Topology& topology, std::int32_t a, std::int32_t b) {
     std::int64_t links = 0;
@@ -45,7 +29,7 @@ TEST_CASE("a node of 8 chips has 28 links and every chip is one hop away") {
     CHECK(node.directed_link_count() == 56);
     CHECK(node.diameter() == 1);
     CHECK(node.links_per_chip_max() == 7);
-    CHECK(node.bisection_links() == 16); // 4 x 4.
+    CHECK(bisect(node).links == 16); // 4 x 4.
 }
 
 TEST_CASE("QuadFour reproduces the published diameters: 3 hops at 72 chips, 5 at 136") {
@@ -58,8 +42,8 @@ TEST_CASE("QuadFour reproduces the published bandwidths of 72 chips") {
     const Topology ring = make_quadfour(72, {});
     CHECK(ring.links_per_chip_max() == 11);
     CHECK(ring.link_count() == 9 * 28 + 9 * 32 / 2);
-    CHECK(ring.bisection_links() == 80); // 4 nodes | 5 nodes, 4 links a pair.
-    CHECK(ring.bisection_bytes_per_s() == doctest::Approx(853.333e9).epsilon(1e-6)); // Published: 853 GB/s.
+    CHECK(bisect(ring).links == 80); // 4 nodes | 5 nodes, 4 links a pair.
+    CHECK(bisect(ring).bytes_per_s == doctest::Approx(853.333e9).epsilon(1e-6)); // Published: 853 GB/s.
     // Published: 235 GB/s a chip, both directions.
     CHECK(2 * 11 * link_bytes_per_s(ring.link()) == doctest::Approx(234.667e9).epsilon(1e-5));
 }
@@ -70,6 +54,104 @@ TEST_CASE("QuadFour gives each of 8 neighbour nodes 4 links, one a chip, and no 
         CHECK(links_between_nodes(ring, 0, ahead) == (ahead <= 4 || ahead >= 13 ? 4 : 0));
     for (const Bundle& bundle : ring.bundles())
         CHECK(bundle.width == 1);
+}
+
+TEST_CASE("a dragonfly of one level links every two nodes and has the published 3 hops at 264 chips") {
+    const Topology largest = make_dragonfly(264, {});
+    CHECK(largest.diameter() == 3);
+    CHECK(router_diameter(largest) == 3);
+    CHECK(largest.links_per_chip_max() == 11);
+    CHECK(largest.link_count() == 33 * 28 + 33 * 32 / 2);
+    for (std::int32_t other = 1; other < 33; ++other)
+        CHECK(links_between_nodes(largest, 0, other) == 1);
+    for (std::int32_t nodes = 2; nodes <= 33; ++nodes) {
+        CAPTURE(nodes);
+        const Topology dragonfly = make_dragonfly(8 * nodes, {});
+        CHECK(dragonfly.diameter() <= 3);
+        CHECK(dragonfly.link_count() == nodes * (28 + 16)); // Every port of every node is in use.
+        CHECK(dragonfly.links_per_chip_max() == 11);
+        CHECK(8 % Rotation::finest(dragonfly).step_chips() == 0);
+        for (std::int32_t other = 1; other < nodes; ++other) {
+            const std::int64_t links = links_between_nodes(dragonfly, 0, other);
+            CHECK(links >= 32 / (nodes - 1));
+            CHECK(links <= 32 / (nodes - 1) + 1);
+        }
+    }
+}
+
+TEST_CASE("a dragonfly of two levels has the published counts, and 5 hops from router to router") {
+    const Topology largest = make_dragonfly(10'440, {});
+    CHECK(largest.link_count() == 10'440 * 11 / 2);
+    CHECK(largest.links_per_chip_max() == 11);
+    CHECK(router_diameter(largest) == 5); // Published: at most 5.
+    CHECK(largest.diameter() == 6);       // Chip by chip: passing a node may take a hop inside it.
+    CHECK(Rotation::finest(largest).step_chips() == 72);
+    std::vector<std::int64_t> from_first_rack(145, 0);
+    for (const Bundle& bundle : largest.bundles()) {
+        if (bundle.from < 72)
+            from_first_rack[static_cast<std::size_t>(bundle.to / 72)] += bundle.width;
+    }
+    CHECK(from_first_rack.front() == 72 * 7 + 144); // In nodes, and 144 ports from node to node.
+    for (std::size_t rack = 1; rack < 145; ++rack)
+        CHECK(from_first_rack[rack] == 1);
+    for (std::int32_t other = 1; other < 9; ++other)
+        CHECK(links_between_nodes(largest, 0, other) == 2);
+    CHECK_THROWS_WITH_AS((void)make_dragonfly(10'441, {}), "chip_count must be from 1 to 10440, got 10441",
+                         ValueError);
+}
+
+TEST_CASE("a dragonfly of any number of racks uses every port and stays within 5 hops of routers") {
+    for (std::int32_t racks = 4; racks < 145; ++racks) {
+        CAPTURE(racks);
+        const Topology dragonfly = make_dragonfly(72 * racks, {});
+        CHECK(dragonfly.link_count() == 72 * racks * 11 / 2);
+        CHECK(dragonfly.links_per_chip_max() == 11);
+        CHECK(Rotation::finest(dragonfly).step_chips() == 72);
+        CHECK(router_diameter(dragonfly) <= 5);
+        if (racks % 16 == 0)
+            CHECK(dragonfly.diameter() <= 7);
+    }
+    // 34 nodes: the last rack has 7 of its 9.
+    CHECK(make_dragonfly(272, {}).diameter() <= 7);
+}
+
+TEST_CASE("what a chip can send beyond its node falls as ISCA'22 shows over the size of the system") {
+    // Shown for raw links of 100 Gb/s: about 50 GB/s from 16 to 264 chips, about 14 beyond.
+    const auto links_of = [](std::int64_t chips) {
+        const Topology dragonfly = make_dragonfly(chips, {});
+        return global_bytes_per_s(dragonfly) / link_bytes_per_s(dragonfly.link());
+    };
+    CHECK(links_of(16) == doctest::Approx(4.0)); // All 32 links to the one other node.
+    CHECK(links_of(264) == doctest::Approx(4.0));
+    for (const std::int64_t chips : {1440, 2880, 10'440}) {
+        CAPTURE(chips);
+        CHECK(12.5 * links_of(chips) > 12.5);
+        CHECK(12.5 * links_of(chips) < 14.1); // 2 ports in the rack, 16/9 of them a vector: 1.125 at best.
+    }
+}
+
+TEST_CASE("cables between nodes and racks have their own timing where one is given") {
+    const LinkTiming node_cable{27, 300}, rack_cable{30, 500};
+    const auto hops_of = [](const Topology& topology, std::int32_t group_chips) {
+        std::vector<std::int64_t> hops;
+        for (const Bundle& bundle : topology.bundles()) {
+            if (bundle.from / group_chips != bundle.to / group_chips)
+                hops.push_back(bundle.timing.hop_cycles);
+        }
+        std::ranges::sort(hops);
+        const auto twice = std::ranges::unique(hops);
+        hops.erase(twice.begin(), twice.end());
+        return hops;
+    };
+    using Hops = std::vector<std::int64_t>;
+    const Topology two_levels = make_dragonfly(288, {}, {node_cable, rack_cable});
+    CHECK(hops_of(two_levels, 1) == Hops{270, 300, 500});
+    CHECK(hops_of(two_levels, 8) == Hops{300, 500});
+    CHECK(hops_of(two_levels, 72) == Hops{500});
+    CHECK(hops_of(make_dragonfly(288, {}, {node_cable, {}}), 72) == Hops{300});
+    CHECK(hops_of(make_quadfour(72, {}, {node_cable, {}}), 1) == Hops{270, 300});
+    CHECK(hops_of(make_lpx(512, {}, {}, {node_cable, rack_cable}), 256) == Hops{500});
+    CHECK(hops_of(make_lpx(512, {}, {}, {node_cable, rack_cable}), 8) == Hops{300, 500});
 }
 
 TEST_CASE("QuadFour below 9 nodes uses all 32 outer ports of every node") {
@@ -91,8 +173,11 @@ TEST_CASE("any number of chips is connected and stays within the ports of a chip
     for (std::int64_t chips = 1; chips <= 150; ++chips) {
         CAPTURE(chips);
         CHECK(make_quadfour(chips, {}).links_per_chip_max() <= 11);
+        CHECK(make_dragonfly(chips, {}).links_per_chip_max() <= 11);
         CHECK(make_lpx(chips, {}).links_per_chip_max() <= 96);
     }
+    for (const std::int64_t chips : {265, 300, 361, 1001})
+        CHECK(make_dragonfly(chips, {}).links_per_chip_max() <= 11);
     for (const std::int64_t chips : {257, 768, 1536, 2817}) {
         CAPTURE(chips);
         CHECK(make_lpx(chips, {}).links_per_chip_max() <= 96);
@@ -105,7 +190,7 @@ TEST_CASE("an LPX rack is two hops wide and racks beside it one more") {
     CHECK(rack.diameter() == 2);
     CHECK(rack.links_per_chip_max() == 7 * 8 + 31);
     CHECK(rack.link_count() == 32 * 28 * 8 + 8 * (32 * 31 / 2));
-    CHECK(rack.bisection_links() == 16 * 16 * 8); // Half the trays, each rail all to all.
+    CHECK(bisect(rack).links == 16 * 16 * 8); // Half the trays, each rail all to all.
     CHECK(make_lpx(768, {}).diameter() == 3);
     CHECK(make_lpx(257, {}).diameter() == 3); // The 257th chip hangs on chip 0 of the first rack.
 }
@@ -116,15 +201,6 @@ TEST_CASE("an LPX wiring that needs more ports than a chip has is refused") {
                          "LpxWiring: 7 x tray_links + 31 x rail_links + rack_links needs 97 ports, but "
                          "links_per_chip is 96",
                          ValueError);
-}
-
-TEST_CASE("the bisection found by arcs is the true one on small symmetric graphs") {
-    for (const std::int64_t chips : {2, 3, 6, 8, 11}) {
-        CAPTURE(chips);
-        CHECK(make_ring(chips, {}).bisection_links() == bisection_by_enumeration(make_ring(chips, {})));
-        CHECK(make_node(chips, {}).bisection_links() == bisection_by_enumeration(make_node(chips, {})));
-    }
-    CHECK(make_quadfour(16, {}).bisection_links() == bisection_by_enumeration(make_quadfour(16, {})));
 }
 
 TEST_CASE("a graph that cannot be a machine is refused with the chip or link at fault") {
@@ -144,7 +220,11 @@ TEST_CASE("a graph that cannot be a machine is refused with the chip or link at 
     CHECK_THROWS_AS(build(2, {{0, 1, 0}}), ValueError);
     CHECK_THROWS_AS(build(0, {}), ValueError);
     CHECK_THROWS_AS((void)make_quadfour(std::int64_t{1} << 40, {}), ValueError);
-    CHECK_THROWS_AS((void)make_topology("quadfore", 8, {}), ValueError);
+    CHECK_THROWS_WITH_AS(
+        (void)make_topology("quadfore", 8, {}),
+        "unknown topology 'quadfore'; did you mean 'quadfour'?; known topologies: node, ring, "
+        "quadfour, lpx, dragonfly",
+        ValueError);
     CHECK_THROWS_AS((void)make_node(8, {.vector_cycles = 0}), ValueError);
     CHECK_THROWS_AS((void)make_node(8, {.vector_cycles = 27, .hop_cycles = 26}), ValueError);
     CHECK_NOTHROW((void)make_node(8, {.vector_cycles = 27, .hop_cycles = 27}));
@@ -159,6 +239,28 @@ TEST_CASE("cables named twice join, and both directions have their own links") {
     CHECK(pair.bundles()[0].reverse == 1);
     CHECK(pair.bundle_of_link(4).from == 0);
     CHECK(pair.bundle_of_link(5).from == 1);
+}
+
+TEST_CASE("adding symmetry_chips maps cables to cables") {
+    const std::array<std::int64_t, 2> sizes{5, 4};
+    const std::vector<Topology> machines{make_node(8, {}),        make_ring(7, {}),
+                                         make_quadfour(72, {}),   make_dragonfly(64, {}),
+                                         make_dragonfly(264, {}), make_dragonfly(360, {}),
+                                         make_lpx(768, {}),       make_grid(sizes, true, 1, {})};
+    for (const Topology& machine : machines) {
+        CAPTURE(machine.name());
+        const std::int32_t shift = machine.symmetry_chips();
+        REQUIRE(shift > 0);
+        CHECK(shift % Rotation::finest(machine).step_chips() == 0);
+        for (const Bundle& bundle : machine.bundles()) {
+            if (std::max(bundle.from, bundle.to) + shift >= machine.chip_count())
+                continue;
+            const auto outs = machine.bundles_from(bundle.from + shift);
+            const auto image = std::ranges::find(outs, bundle.to + shift, &Bundle::to);
+            REQUIRE(image != outs.end());
+            CHECK(image->width == bundle.width);
+        }
+    }
 }
 
 TEST_CASE("parallel links share one timing, which must be possible") {
