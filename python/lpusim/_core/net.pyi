@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ChipPorts', 'ClockSpec', 'Collective', 'DriftRun', 'LinkSpec', 'LpxWiring', 'MissedVector', 'Production', 'Proof', 'ReduceCost', 'Replay', 'Request', 'Timetable', 'Topology', 'Traffic', 'Verification', 'Violation', 'all_gather', 'all_reduce', 'all_to_all', 'all_to_all_v', 'broadcast', 'combine', 'deskew_cycles', 'element_bytes', 'gather', 'largest_margin', 'link_from_ps', 'link_margins', 'missed_text', 'move_values', 'pipeline', 'ports_for', 'prove', 'reduce_scatter', 'replay', 'resync_cycles', 'run_drift', 'runtime_deskew_cycles', 'scatter', 'schedule', 'send', 'start_cycles', 'violation_text']
+__all__: list[str] = ['Bisection', 'ChipPorts', 'ClockSpec', 'Collective', 'DriftRun', 'LinkSpec', 'LpxWiring', 'MissedVector', 'Production', 'Proof', 'ReduceCost', 'Replay', 'Request', 'Timetable', 'Topology', 'Traffic', 'Verification', 'Violation', 'all_gather', 'all_reduce', 'all_to_all', 'all_to_all_v', 'broadcast', 'combine', 'deskew_cycles', 'element_bytes', 'gather', 'largest_margin', 'link_from_ps', 'link_margins', 'missed_text', 'move_values', 'pipeline', 'ports_for', 'prove', 'reduce_scatter', 'replay', 'resync_cycles', 'run_drift', 'runtime_deskew_cycles', 'scatter', 'schedule', 'send', 'start_cycles', 'violation_text']
 class LinkSpec:
     """
     What all links have in common.
@@ -101,30 +101,93 @@ class LpxWiring:
     @tray_links.setter
     def tray_links(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+class Bisection:
+    """
+    A cut into halves and what crosses it.
+    """
+    @property
+    def bytes_per_s(self) -> float:
+        ...
+    @property
+    def chips(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    @property
+    def is_exact(self) -> bool:
+        ...
+    @property
+    def links(self) -> int:
+        ...
 class Topology:
     """
     Chips and the links between them.
     """
     @staticmethod
-    def lpx(chip_count: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec, wiring: LpxWiring) -> Topology:
+    def dragonfly(chip_count: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec, between_nodes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], between_racks: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]) -> Topology:
+        ...
+    @staticmethod
+    def fat_tree(ports: typing.SupportsInt | typing.SupportsIndex, levels: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec) -> Topology:
+        ...
+    @staticmethod
+    def full_mesh(chip_count: typing.SupportsInt | typing.SupportsIndex, links: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec) -> Topology:
+        ...
+    @staticmethod
+    def grid(sizes: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], wraps: bool, links: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec) -> Topology:
+        ...
+    @staticmethod
+    def lpx(chip_count: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec, wiring: LpxWiring, between_nodes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], between_racks: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]) -> Topology:
         ...
     @staticmethod
     def make(kind: str, chip_count: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec) -> Topology:
         ...
-    def __init__(self, name: str, chip_count: typing.SupportsInt | typing.SupportsIndex, cables: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], link: LinkSpec, *, chips_per_node: typing.SupportsInt | typing.SupportsIndex = 1, down_chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = []) -> None:
+    @staticmethod
+    def quadfour(chip_count: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec, between_nodes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]) -> Topology:
         ...
-    def bisection_bytes_per_s(self) -> float:
+    @staticmethod
+    def switched(chip_count: typing.SupportsInt | typing.SupportsIndex, links: typing.SupportsInt | typing.SupportsIndex, link: LinkSpec) -> Topology:
         ...
-    def bisection_links(self) -> int:
+    def __init__(self, name: str, chip_count: typing.SupportsInt | typing.SupportsIndex, cables: collections.abc.Mapping[str, typing.Annotated[numpy.typing.ArrayLike, numpy.int64]], link: LinkSpec, *, chips_per_node: typing.SupportsInt | typing.SupportsIndex, axes: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], down_chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], relay_chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], physical_chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
         ...
+    def bisection(self) -> Bisection:
+        ...
+    def cables(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
+        """
+        Columns by cable, as the constructor takes them.
+        """
     def diameter(self) -> int:
         ...
     def distances(self, source: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def down_chips(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def endpoints(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def global_bytes_per_s(self) -> float:
         ...
     def links(self) -> dict[str, numpy.typing.NDArray[numpy.int64]]:
         """
         Columns by directed link: the chip it leaves, the chip it enters, its slot and its hop.
         """
+    def nearest_spare(self, node: typing.SupportsInt | typing.SupportsIndex) -> int:
+        ...
+    def physical_chips(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def relay_chips(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def rotation_chips(self) -> int:
+        ...
+    def router_diameter(self) -> int:
+        ...
+    def substitute(self, node: typing.SupportsInt | typing.SupportsIndex, spare: typing.SupportsInt | typing.SupportsIndex) -> Topology:
+        ...
+    def up_chips(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def with_spares(self, nodes: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> Topology:
+        ...
+    def without(self, chips: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], nodes: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], links: collections.abc.Sequence[typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(3)"]]) -> Topology:
+        ...
+    @property
+    def axes(self) -> list[int]:
+        ...
     @property
     def chip_count(self) -> int:
         ...
@@ -133,9 +196,6 @@ class Topology:
         ...
     @property
     def directed_link_count(self) -> int:
-        ...
-    @property
-    def down_chips(self) -> list[int]:
         ...
     @property
     def link(self) -> LinkSpec:
